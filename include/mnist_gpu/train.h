@@ -1,0 +1,119 @@
+/* Training, evaluation and prediction. */
+#ifndef MNIST_GPU_TRAIN_H
+#define MNIST_GPU_TRAIN_H
+
+#include "mnist_gpu/dataset.h"
+#include "mnist_gpu/device.h"
+#include "mnist_gpu/model.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mg_train_options {
+    int epochs;         /* >= 1; the default 30 */
+    int batch;          /* 1 .. 65536; 32 */
+    double lr;          /* > 0; 0.001 */
+    char optimizer[16]; /* "adam" (betas .9 .999, eps 1e-8), "sgd" */
+    double momentum;    /* of sgd, 0 .. <1; 0 */
+    uint64_t seed;      /* initial weights and order of images; 1 */
+    bool shuffle;       /* a new order every epoch; true */
+    uint64_t max_steps; /* stop after so many steps in all, 0 = no limit */
+} mg_train_options;
+mg_train_options mg_train_options_default(void);
+
+/* One epoch's figures; val_* are NaN without validation images. Losses are means per image,
+ * accuracies 0..1; loss and accuracy are running means over the epoch's steps, as Keras reports
+ * them. */
+typedef struct mg_epoch {
+    int epoch; /* 1, 2, ... */
+    double loss, accuracy, val_loss, val_accuracy, lr, seconds, images_per_sec;
+} mg_epoch;
+
+typedef struct mg_progress {
+    int epoch, epochs;
+    uint32_t step, steps;               /* done in this epoch, of */
+    double loss, accuracy;              /* running means over the epoch */
+    double images_per_sec, eta_seconds; /* of the epoch */
+} mg_progress;
+
+/* Called between chunks of steps, in the thread that trains; each may be NULL. */
+typedef struct mg_train_hooks {
+    void *user;
+    void (*progress)(void *user, const mg_progress *progress); /* a few times a second */
+    mg_status (*epoch)(void *user, const mg_epoch *epoch); /* after each; a failure ends the run */
+    bool (*stop)(void *user);                              /* true: finish the step, then return */
+} mg_train_hooks;
+
+typedef struct mg_trainer mg_trainer;
+
+/* Makes a network with initial weights from options->seed and puts the data into device memory.
+ * val may be NULL. The trainer borrows backend and model; the datasets are not needed afterwards.
+ * MG_ERR_MISMATCH: the data's size or classes do not fit the model; MG_ERR_INVALID: an option. */
+mg_status mg_trainer_create(mg_trainer **out, mg_backend *backend, const mg_model *model,
+                            const mg_dataset *train, const mg_dataset *val,
+                            const mg_train_options *options);
+void mg_trainer_free(mg_trainer *trainer); /* NULL is fine */
+
+/* Trains from where the trainer is to the last epoch. MG_ERR_INTERRUPTED: stop() said so, the step
+ * was finished and the trainer can be saved and go on; MG_ERR_NUMERIC: a loss that is not finite.
+ */
+mg_status mg_trainer_run(mg_trainer *trainer, const mg_train_hooks *hooks);
+
+/* All that a run needs to go on bit for bit, in host memory. */
+typedef struct mg_train_state {
+    uint64_t step;     /* optimizer steps done */
+    uint32_t epoch;    /* epochs finished */
+    uint32_t cursor;   /* images of the present epoch already used */
+    double epoch_loss; /* sums over them */
+    uint64_t epoch_correct;
+    double epoch_seconds;
+    size_t length;            /* floats in each array: the model's arena length */
+    float *params, *slots[2]; /* [length] each; slots[i] NULL if the optimizer has none */
+    int history_count;
+    mg_epoch *history; /* [history_count], oldest first */
+    int best_epoch;    /* 1-based, by val_accuracy (the first of equals); the latest epoch
+                          without validation; 0 before the first epoch's end */
+} mg_train_state;
+
+/* A copy of the state, owned by the caller (mg_train_state_free); waits for the device. */
+mg_status mg_trainer_save(mg_trainer *trainer, mg_train_state **out);
+/* Sets the state; MG_ERR_MISMATCH if lengths differ. Copies. */
+mg_status mg_trainer_restore(mg_trainer *trainer, const mg_train_state *state);
+void mg_train_state_free(mg_train_state *state); /* NULL is fine */
+
+/* The parameters alone: [mg_model_arena_length()] floats, tensors at their offsets. */
+size_t mg_model_arena_length(const mg_model *model);
+mg_status mg_trainer_get_params(mg_trainer *trainer, float *params);
+mg_status mg_trainer_set_params(mg_trainer *trainer, const float *params);
+
+/* Evaluation. */
+typedef struct mg_evaluation {
+    uint32_t count, correct;
+    double loss, accuracy; /* mean per image; correct / count */
+    uint32_t classes;
+    uint32_t *confusion;  /* [classes (true)][classes (predicted)] */
+    uint8_t *predictions; /* [count] */
+} mg_evaluation;
+
+/* params: [mg_model_arena_length()]. *out: owned by the caller, mg_evaluation_free. */
+mg_status mg_evaluate(mg_evaluation **out, mg_backend *backend, const mg_model *model,
+                      const float *params, const mg_dataset *set);
+void mg_evaluation_free(mg_evaluation *evaluation); /* NULL is fine */
+
+/* Class probabilities of `count` images: pixels [count][c][h][w] as the model's input, before
+ * normalisation; probabilities [count][classes], the caller's. */
+mg_status mg_predict(mg_backend *backend, const mg_model *model, const float *params,
+                     const uint8_t *pixels, uint32_t count, float *probabilities);
+
+/* The number of classes of the model's output, and the size of its input images. */
+int mg_model_classes(const mg_model *model);
+void mg_model_input_size(const mg_model *model, uint32_t *channels, uint32_t *height,
+                         uint32_t *width);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
