@@ -1,0 +1,194 @@
+/* What a layer is: its arguments and shapes (mg_layer), and its computation (mg_op, mg_layer_ops).
+ *
+ * Layouts everywhere: activations [batch][c][h][w] f32 (C-H-W, as PyTorch), conv weights
+ * [out][in][r][s], dense weights [out][in], biases [out]. dx, dy, dw, db are the gradients of the
+ * mean loss over the batch with respect to x, y, w, b. */
+#ifndef MG_LAYER_H
+#define MG_LAYER_H
+
+#include "error.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum mg_layer_kind {
+#define MG_LAYER(ID, name) MG_LAYER_##ID,
+#include "layers/layers.def"
+#undef MG_LAYER
+    MG_LAYER_COUNT
+} mg_layer_kind;
+
+/* ---- the static side: text, arguments, shapes ---- */
+
+typedef struct mg_shape {
+    int c, h, w;
+} mg_shape;
+
+static inline size_t mg_shape_size(mg_shape s) { return (size_t)s.c * (size_t)s.h * (size_t)s.w; }
+
+enum {
+    MG_PAD_SAME = -1
+}; /* pad = (kernel - 1) / 2, stride 1, odd kernel: output size = input size */
+
+struct mg_input_args {
+    mg_shape shape;
+    double mean, std; /* y = (pixel / 255 - mean) / std */
+};
+struct mg_conv_args {
+    int out, kernel, stride, pad;
+};
+struct mg_maxpool_args {
+    int size, stride; /* stride 0: = size */
+};
+struct mg_dense_args {
+    int out;
+};
+
+typedef union mg_layer_args {
+    struct mg_input_args input;
+    struct mg_conv_args conv;
+    struct mg_maxpool_args maxpool;
+    struct mg_dense_args dense;
+} mg_layer_args;
+
+/* One row of a layer's argument table. */
+typedef enum mg_arg_kind { MG_ARG_INT, MG_ARG_FLOAT, MG_ARG_SHAPE } mg_arg_kind;
+typedef struct mg_arg_word {
+    const char *word; /* a value that can be given by name, as in pad=same */
+    int value;
+} mg_arg_word;
+typedef struct mg_arg {
+    const char *key; /* MG_ARG_SHAPE has no key: it is written first, as in "input 1x28x28" */
+    mg_arg_kind kind;
+    size_t offset; /* into mg_layer_args */
+    bool required;
+    double value;             /* the default where it is not required */
+    double min, max;          /* the range allowed, both included */
+    const mg_arg_word *words; /* ends with word NULL; or NULL */
+} mg_arg;
+
+/* A parameter tensor. Offsets are into the parameter arena and into every arena of its shape
+ * (gradients, Adam's m and v), in floats, each a multiple of 64 (256 bytes). */
+typedef struct mg_tensor {
+    char name[48]; /* "conv1.weight" */
+    int rank;
+    int dim[4];
+    size_t count, offset;
+    int fan_in, fan_out; /* for initialisation; 0 for biases, which start at 0 */
+} mg_tensor;
+
+enum { MG_LAYER_TENSORS = 2 }; /* weight, bias */
+
+typedef struct mg_layer {
+    mg_layer_kind kind;
+    char name[24]; /* kind + ordinal among its kind: "conv1"; layers without parameters too */
+    int line;      /* in the model text */
+    mg_layer_args args;
+    mg_shape in, out;
+    int tensor_count;
+    mg_tensor tensors[MG_LAYER_TENSORS];
+} mg_layer;
+
+typedef struct mg_layer_type {
+    const char *name;
+    const mg_arg *args;
+    int arg_count;
+    bool is_loss;
+    /* Sets layer->out and the tensors' name suffix ("weight"), shape and fans from layer->in and
+     * layer->args. The message of a failure does not name the line: the parser puts it before. */
+    mg_status (*infer)(mg_layer *layer);
+    /* Multiply-adds of the forward pass for one image, times two. NULL: none worth counting. */
+    uint64_t (*flops)(const mg_layer *layer);
+} mg_layer_type;
+
+extern const mg_layer_type *const mg_layer_types[MG_LAYER_COUNT];
+
+/* Declares tensor `index` of the layer; for infer(). */
+void mg__layer_tensor(mg_layer *layer, int index, const char *suffix, int rank, const int dim[],
+                      int fan_in, int fan_out);
+
+/* ---- the running side: one layer, bound to buffers ---- */
+
+typedef struct mg_backend mg_backend;
+
+/* What changes from step to step. It lives in device memory, so that a recorded step can be
+ * replayed: enqueued work reads it there, `advance` updates it, the host writes it between chunks
+ * only. */
+typedef struct mg_step_state {
+    uint64_t seed;
+    uint32_t step;   /* optimizer steps done since the run began */
+    uint32_t cursor; /* position in the epoch's order of the batch's first image */
+    uint32_t count;  /* images in the epoch */
+    uint32_t batch;  /* rows of a full batch; the rows of this one: min(batch, count - cursor) */
+    uint32_t slot;   /* where this step's statistics go; counts steps since the host reset it */
+    float lr;
+    uint32_t reserved[8];
+} mg_step_state;
+
+static inline uint32_t mg_step_rows(const mg_step_state *s)
+{
+    uint32_t left = s->count > s->cursor ? s->count - s->cursor : 0;
+    return left < s->batch ? left : s->batch;
+}
+
+/* One step's statistics, summed over the batch's valid rows in a fixed order. */
+typedef struct mg_step_stat {
+    float loss;       /* sum of the rows' losses */
+    uint32_t correct; /* rows whose largest output is their label (the first of equals) */
+} mg_step_stat;
+
+/* The data that a pass reads and the statistics that it writes: pointers into the backend's memory,
+ * fixed for the pass's life. */
+typedef struct mg_feed {
+    const uint8_t *pixels; /* [images][c][h][w] */
+    const uint8_t *labels; /* [images] */
+    const uint32_t *order; /* [count] indices of images, or NULL for 0, 1, 2, ... */
+    mg_step_state *state;  /* one */
+    uint8_t *batch_labels; /* [batch], written by the input layer, read by the loss */
+    mg_step_stat *stats;   /* [slots], written by the loss */
+    uint8_t *predictions;  /* [count] by position in the epoch, written by the loss; or NULL */
+} mg_feed;
+
+/* A layer in a pass: all that its forward and backward need. The pointers are fixed for the pass's
+ * life. Rows from mg_step_rows() to batch-1 of a short last batch are computed like any other (the
+ * input layer zeroes them); the loss keeps them out of the statistics and sets their dx to 0, and
+ * so no gradient sees them. */
+typedef struct mg_op {
+    const mg_layer *layer;
+    mg_backend *backend;
+    const mg_feed *feed;
+    int batch;
+    bool training;      /* false: backward is never called */
+    const float *x;     /* [batch][in]; NULL for the input layer */
+    float *y;           /* [batch][out]; the loss writes the class probabilities */
+    const float *dy;    /* [batch][out]; NULL for the loss */
+    float *dx;          /* [batch][in]; NULL where nothing needs it: the first layer's */
+    const float *w, *b; /* the parameters, or NULL */
+    float *dw, *db;     /* backward overwrites them; NULL if not training */
+    void *impl;         /* the backend's own data, made by prepare, freed by release */
+    void *fused_impl;   /* the same for the fused group that begins here, see mg_fused */
+} mg_op;
+
+/* A layer's computation on one backend. Rules for forward and backward: they enqueue; they never
+ * synchronise, never allocate, and read no host value that changes between steps. They write every
+ * element of their outputs (y; dx if not NULL, dw, db) and nothing else. */
+typedef struct mg_layer_ops {
+    mg_status (*prepare)(mg_op *op);  /* may be NULL: once per op, before anything is enqueued */
+    mg_status (*forward)(mg_op *op);  /* must be there */
+    mg_status (*backward)(mg_op *op); /* must be there, but for the input layer */
+    void (*release)(mg_op *op);       /* may be NULL */
+} mg_layer_ops;
+
+#define MG_LAYER(ID, name)                                                                         \
+    extern const mg_layer_type mg_type_##name;                                                     \
+    extern const mg_layer_ops mg_ref_##name, mg_cpu_##name, mg_cuda_##name;
+#include "layers/layers.def"
+#undef MG_LAYER
+
+/* The padding of a conv layer in pixels, `same` resolved. */
+int mg__conv_pad(const mg_layer *layer);
+
+/* Forward FLOPs for one image; backward is about twice that. */
+uint64_t mg__layer_flops(const mg_layer *layer);
+
+#endif
