@@ -1,0 +1,196 @@
+/* Nets and passes: buffers in arenas, every layer bound to its places in them. */
+#include "train/pass.h"
+#include <stdlib.h>
+
+/* ---- net ---- */
+
+mg_status mg__net_create(mg_net **out, mg_backend *backend, const mg_model *model)
+{
+    mg_net *net = calloc(1, sizeof *net);
+    if (!net) return mg__fail(MG_ERR_MEMORY, "out of memory for the network");
+    *net = (mg_net){.model = model, .backend = backend};
+    void *params;
+    const mg_status st = backend->ops->alloc(backend, &params, model->arena_length * sizeof(float));
+    if (st) {
+        free(net);
+        return mg__fail_in(st, "parameters");
+    }
+    net->params = params;
+    *out = net;
+    return MG_OK;
+}
+
+void mg__net_free(mg_net *net)
+{
+    if (!net) return;
+    net->backend->ops->release(net->backend, net->params);
+    free(net);
+}
+
+/* ---- pass ---- */
+
+static size_t aligned(size_t floats) { return (floats + 63) / 64 * 64; }
+
+static mg_status alloc_floats(mg_pass *p, float **out, size_t count, const char *what)
+{
+    void *memory;
+    mg_backend *be = p->net->backend;
+    const mg_status st = be->ops->alloc(be, &memory, count * sizeof(float));
+    if (st) return mg__fail_in(st, "%s for batches of %d", what, p->batch);
+    *out = memory;
+    return MG_OK;
+}
+
+static mg_status alloc_arenas(mg_pass *p)
+{
+    const mg_model *m = p->net->model;
+    mg_status st = MG_OK;
+    void *labels;
+    size_t outputs = 0;
+    for (int i = 0; i < m->layer_count; i++)
+        outputs += aligned(mg_shape_size(m->layers[i].out) * (size_t)p->batch);
+    MG_TRY(p->net->backend->ops->alloc(p->net->backend, &labels, (size_t)p->batch));
+    p->feed.batch_labels = labels;
+    MG_TRY(alloc_floats(p, &p->activations, outputs, "activations"));
+    if (!p->training) goto out;
+    MG_TRY(alloc_floats(p, &p->deltas, outputs, "gradients of activations"));
+    MG_TRY(alloc_floats(p, &p->grads, m->arena_length, "gradients"));
+    for (int i = 0; i < mg__optimizer_slots(p->update.kind); i++)
+        MG_TRY(alloc_floats(p, &p->update.slots[i], m->arena_length, "optimizer state"));
+    p->update.length = m->arena_length;
+    p->update.w = p->net->params;
+    p->update.dw = p->grads;
+    p->update.state = p->feed.state;
+out:
+    return st;
+}
+
+/* Layer i's output lies at one offset of `activations`, its gradient at the same offset of
+ * `deltas`. The gradient is wanted only where a layer at or before i has parameters. */
+static void bind_ops(mg_pass *p)
+{
+    const mg_model *m = p->net->model;
+    size_t offset = 0;
+    float *y = NULL, *dy = NULL;
+    bool wanted = false;
+    for (int i = 0; i < m->layer_count; i++) {
+        const mg_layer *l = &m->layers[i];
+        mg_op *op = &p->ops[i];
+        *op = (mg_op){.layer = l,
+                      .backend = p->net->backend,
+                      .feed = &p->feed,
+                      .batch = p->batch,
+                      .training = p->training,
+                      .x = y,
+                      .dx = dy};
+        const size_t first = l->tensors[0].offset, second = l->tensors[1].offset;
+        if (l->tensor_count > 0) op->w = p->net->params + first;
+        if (l->tensor_count > 1) op->b = p->net->params + second;
+        if (l->tensor_count > 0 && p->training) op->dw = p->grads + first;
+        if (l->tensor_count > 1 && p->training) op->db = p->grads + second;
+        wanted = wanted || l->tensor_count > 0;
+        y = op->y = p->activations + offset;
+        dy = p->training && wanted && i + 1 < m->layer_count ? p->deltas + offset : NULL;
+        op->dy = dy;
+        offset += aligned(mg_shape_size(l->out) * (size_t)p->batch);
+    }
+}
+
+static mg_status prepare_ops(mg_pass *p)
+{
+    mg_status st = MG_OK;
+    for (int i = 0; i < p->net->model->layer_count; i++) {
+        mg_op *op = &p->ops[i];
+        const mg_layer_ops *ops = op->backend->ops->layers[op->layer->kind];
+        if (ops->prepare && (st = ops->prepare(op))) return mg__fail_in(st, "%s", op->layer->name);
+    }
+    for (int i = 0; i < p->stage_count; i++) {
+        const mg_stage *s = &p->plan[i];
+        const bool first_seen = s->fused && !p->ops[s->first].fused_impl;
+        if (first_seen && s->fused->prepare && (st = s->fused->prepare(&p->ops[s->first])))
+            return mg__fail_in(st, "%s", s->name);
+    }
+    return st;
+}
+
+static void release_ops(mg_pass *p)
+{
+    for (int i = 0; i < p->stage_count; i++) {
+        const mg_stage *s = &p->plan[i];
+        if (s->fused && s->fused->release && p->ops[s->first].fused_impl) {
+            s->fused->release(&p->ops[s->first]);
+            p->ops[s->first].fused_impl = NULL;
+        }
+    }
+    for (int i = 0; i < p->net->model->layer_count; i++) {
+        mg_op *op = &p->ops[i];
+        const mg_layer_ops *ops = op->layer ? op->backend->ops->layers[op->layer->kind] : NULL;
+        if (ops && ops->release && op->impl) ops->release(op);
+    }
+}
+
+mg_status mg__pass_create(mg_pass **out, mg_net *net, int batch, const mg_feed *feed,
+                          const mg_optimizer_spec *optimizer, bool fuse)
+{
+    mg_status st;
+    mg_pass *p = calloc(1, sizeof *p);
+    if (!p) return mg__fail(MG_ERR_MEMORY, "out of memory for the pass");
+    *p = (mg_pass){.net = net, .feed = *feed, .batch = batch, .training = optimizer != NULL};
+    if (optimizer)
+        p->update = (mg_update){.kind = optimizer->kind,
+                                .beta1 = optimizer->beta1,
+                                .beta2 = optimizer->beta2,
+                                .eps = optimizer->eps,
+                                .momentum = optimizer->momentum};
+    p->ops = calloc((size_t)net->model->layer_count, sizeof *p->ops);
+    if (!p->ops) MG_FAIL(MG_ERR_MEMORY, "out of memory for the pass");
+    MG_TRY(alloc_arenas(p));
+    bind_ops(p);
+    MG_TRY(mg__plan_make(p, fuse));
+    MG_TRY(prepare_ops(p));
+    *out = p;
+    p = NULL;
+    st = MG_OK;
+out:
+    mg__pass_free(p);
+    return st;
+}
+
+void mg__pass_free(mg_pass *p)
+{
+    if (!p) return;
+    mg_backend *be = p->net->backend;
+    be->ops->sync(be); /* enqueued work may still use the buffers; an error was or will be reported
+                          elsewhere */
+    be->ops->recording_free(be, p->recording);
+    if (p->ops) release_ops(p);
+    be->ops->release(be, p->activations);
+    be->ops->release(be, p->deltas);
+    be->ops->release(be, p->grads);
+    for (int i = 0; i < MG_COUNT_OF(p->update.slots); i++) be->ops->release(be, p->update.slots[i]);
+    be->ops->release(be, p->feed.batch_labels);
+    free(p->ops);
+    free(p->plan);
+    free(p);
+}
+
+mg_status mg__pass_seek(mg_pass *p, uint64_t seed, uint32_t step, uint32_t cursor, uint32_t count,
+                        float lr)
+{
+    mg_backend *be = p->net->backend;
+    const mg_step_state state = {.seed = seed,
+                                 .step = step,
+                                 .cursor = cursor,
+                                 .count = count,
+                                 .batch = (uint32_t)p->batch,
+                                 .slot = cursor / (uint32_t)p->batch,
+                                 .lr = lr};
+    return be->ops->upload(be, p->feed.state, &state, sizeof state);
+}
+
+const float *mg__pass_probabilities(const mg_pass *p)
+{
+    return p->ops[p->net->model->layer_count - 1].y;
+}
+
+int mg__optimizer_slots(mg_optimizer_kind kind) { return kind == MG_OPTIMIZER_ADAM ? 2 : 1; }

@@ -1,0 +1,384 @@
+/* The trainer: epochs of steps, in chunks between which the host looks at the losses. */
+#include "train/evaluate.h"
+#include "philox.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Seconds of steps between two looks: often enough for a smooth bar and a quick Ctrl-C. */
+#define CHUNK_SECONDS 0.1
+
+struct mg_trainer {
+    mg_backend *backend;
+    const mg_model *model;
+    mg_train_options options;
+    mg_net *net;
+    mg_device_data data;
+    mg_feed feed;
+    mg_pass *pass;
+    mg_evaluator *validation; /* or NULL */
+
+    uint32_t steps_per_epoch;
+    uint32_t *h_order;       /* [data.count] */
+    mg_step_stat *h_stats;   /* [steps_per_epoch] */
+    double seconds_per_step; /* the last chunk's; 0 before the first */
+
+    mg_train_state
+        at; /* where the run is; params and slots stay NULL here: they are on the device */
+};
+
+mg_train_options mg_train_options_default(void)
+{
+    return (mg_train_options){
+        .epochs = 30, .batch = 32, .lr = 0.001, .optimizer = "adam", .seed = 1, .shuffle = true};
+}
+
+void mg__epoch_order(uint32_t *order, uint32_t count, uint64_t seed, uint32_t epoch)
+{
+    for (uint32_t i = 0; i < count; i++) order[i] = i;
+    for (uint32_t i = count - 1; i > 0; i--) {
+        /* A word times i + 1, shifted down: uniform but for a bias of at most count / 2^32. */
+        const uint32_t word = mg__philox(seed, i, 0, epoch, 0x6f726465u /* "orde" */).v[0];
+        const uint32_t j = (uint32_t)((uint64_t)word * (i + 1) >> 32), kept = order[i];
+        order[i] = order[j];
+        order[j] = kept;
+    }
+}
+
+/* ---- making one ---- */
+
+static mg_status read_optimizer(mg_optimizer_spec *out, const mg_train_options *o)
+{
+    *out = (mg_optimizer_spec){
+        .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .momentum = (float)o->momentum};
+    if (!strcmp(o->optimizer, "adam"))
+        out->kind = MG_OPTIMIZER_ADAM;
+    else if (!strcmp(o->optimizer, "sgd"))
+        out->kind = MG_OPTIMIZER_SGD;
+    else
+        return mg__fail(MG_ERR_INVALID, "no optimizer \"%s\" (known: adam, sgd)", o->optimizer);
+    return MG_OK;
+}
+
+static mg_status check_options(const mg_train_options *o)
+{
+    if (o->epochs < 1)
+        return mg__fail(MG_ERR_INVALID, "epochs: expected 1 or more, found %d", o->epochs);
+    if (o->batch < 1 || o->batch > 65536)
+        return mg__fail(MG_ERR_INVALID, "batch: expected 1 to 65536, found %d", o->batch);
+    if (!(o->lr > 0) || !isfinite((float)o->lr))
+        return mg__fail(MG_ERR_INVALID, "lr: expected a number above 0, found %g", o->lr);
+    if (!(o->momentum >= 0 && o->momentum < 1))
+        return mg__fail(MG_ERR_INVALID, "momentum: expected 0 up to 1, found %g", o->momentum);
+    return MG_OK;
+}
+
+static mg_status alloc_feed(mg_trainer *t)
+{
+    mg_status st;
+    mg_backend *be = t->backend;
+    void *state, *stats, *order;
+    MG_TRY(be->ops->alloc(be, &state, sizeof(mg_step_state)));
+    t->feed.state = state;
+    MG_TRY(be->ops->alloc(be, &stats, t->steps_per_epoch * sizeof(mg_step_stat)));
+    t->feed.stats = stats;
+    MG_TRY(be->ops->alloc(be, &order, t->data.count * sizeof(uint32_t)));
+    t->feed.order = order;
+    t->feed.pixels = t->data.pixels;
+    t->feed.labels = t->data.labels;
+out:
+    return st;
+}
+
+static mg_status init_params(mg_trainer *t)
+{
+    float *params = malloc(t->model->arena_length * sizeof *params);
+    if (!params) return mg__fail(MG_ERR_MEMORY, "out of memory for the initial weights");
+    mg__model_init(t->model, params, t->options.seed);
+    const mg_status st = mg_trainer_set_params(t, params);
+    free(params);
+    return st;
+}
+
+mg_status mg_trainer_create(mg_trainer **out, mg_backend *backend, const mg_model *model,
+                            const mg_dataset *train, const mg_dataset *val,
+                            const mg_train_options *options)
+{
+    mg_status st;
+    mg_optimizer_spec optimizer;
+    mg_trainer *t = calloc(1, sizeof *t);
+    if (!t) return mg__fail(MG_ERR_MEMORY, "out of memory for the trainer");
+    *t = (mg_trainer){.backend = backend, .model = model, .options = *options};
+    MG_TRY(check_options(options));
+    MG_TRY(read_optimizer(&optimizer, options));
+    MG_TRY(mg__device_data_create(&t->data, backend, model, train));
+    t->steps_per_epoch = (train->count - 1) / (uint32_t)options->batch + 1;
+    t->h_order = malloc(train->count * sizeof *t->h_order);
+    t->h_stats = calloc(t->steps_per_epoch, sizeof *t->h_stats);
+    t->at.history = calloc((size_t)options->epochs, sizeof *t->at.history);
+    if (!t->h_order || !t->h_stats || !t->at.history)
+        MG_FAIL(MG_ERR_MEMORY, "out of memory for the trainer");
+    MG_TRY(alloc_feed(t));
+    MG_TRY(mg__net_create(&t->net, backend, model));
+    MG_TRY(init_params(t));
+    MG_TRY(mg__pass_create(&t->pass, t->net, options->batch, &t->feed, &optimizer, true));
+    if (val) MG_TRY(mg__evaluator_create(&t->validation, t->net, val));
+    *out = t;
+    t = NULL;
+out:
+    mg_trainer_free(t);
+    return st;
+}
+
+void mg_trainer_free(mg_trainer *t)
+{
+    if (!t) return;
+    mg_backend *be = t->backend;
+    mg__evaluator_free(t->validation);
+    mg__pass_free(t->pass);
+    mg__net_free(t->net);
+    mg__device_data_free(&t->data);
+    be->ops->release(be, t->feed.state);
+    be->ops->release(be, t->feed.stats);
+    be->ops->release(be, (void *)t->feed.order);
+    free(t->h_order);
+    free(t->h_stats);
+    free(t->at.history);
+    free(t);
+}
+
+/* ---- running ---- */
+
+/* Puts this epoch's order of images on the device and the step state at the present place in it. */
+static mg_status begin_epoch(mg_trainer *t)
+{
+    mg_status st;
+    const uint32_t count = t->data.count;
+    if (t->options.shuffle)
+        mg__epoch_order(t->h_order, count, t->options.seed, t->at.epoch);
+    else
+        for (uint32_t i = 0; i < count; i++) t->h_order[i] = i;
+    MG_TRY(t->backend->ops->upload(t->backend, (void *)t->feed.order, t->h_order,
+                                   count * sizeof *t->h_order));
+    MG_TRY(mg__pass_seek(t->pass, t->options.seed, (uint32_t)t->at.step, t->at.cursor, count,
+                         (float)t->options.lr));
+out:
+    return st;
+}
+
+/* How many steps to enqueue before the next look: one at first, then by the clock. */
+static uint32_t chunk_steps(const mg_trainer *t)
+{
+    const uint32_t left = t->steps_per_epoch - t->at.cursor / (uint32_t)t->options.batch;
+    double want = t->seconds_per_step > 0 ? CHUNK_SECONDS / t->seconds_per_step : 1;
+    if (t->options.max_steps) want = fmin(want, (double)(t->options.max_steps - t->at.step));
+    return want >= left ? left : want < 1 ? 1 : (uint32_t)want;
+}
+
+/* Adds the chunk's statistics to the epoch's sums, in the order of the steps. */
+static mg_status add_stats(mg_trainer *t, uint32_t steps)
+{
+    const uint32_t batch = (uint32_t)t->options.batch, first = t->at.cursor / batch;
+    const mg_status st = t->backend->ops->download(t->backend, t->h_stats, t->feed.stats + first,
+                                                   steps * sizeof *t->h_stats);
+    if (st) return st;
+    for (uint32_t i = 0; i < steps; i++) {
+        const double loss = t->h_stats[i].loss;
+        t->at.step++;
+        if (!isfinite(loss))
+            return mg__fail(
+                MG_ERR_NUMERIC,
+                "the loss is not finite at step %llu (epoch %u): try a lower learning rate than %g",
+                (unsigned long long)t->at.step, t->at.epoch + 1, t->options.lr);
+        t->at.epoch_loss += loss;
+        t->at.epoch_correct += t->h_stats[i].correct;
+        t->at.cursor += batch;
+        if (t->at.cursor > t->data.count) t->at.cursor = t->data.count;
+    }
+    return MG_OK;
+}
+
+static void report_progress(const mg_trainer *t, const mg_train_hooks *hooks)
+{
+    if (!hooks || !hooks->progress) return;
+    const double seen = t->at.cursor, rate = seen / t->at.epoch_seconds;
+    const uint32_t batch = (uint32_t)t->options.batch;
+    const mg_progress progress = {.epoch = (int)t->at.epoch + 1,
+                                  .epochs = t->options.epochs,
+                                  .step = (t->at.cursor + batch - 1) / batch,
+                                  .steps = t->steps_per_epoch,
+                                  .loss = t->at.epoch_loss / seen,
+                                  .accuracy = (double)t->at.epoch_correct / seen,
+                                  .images_per_sec = rate,
+                                  .eta_seconds = (t->data.count - seen) / rate};
+    hooks->progress(hooks->user, &progress);
+}
+
+/* Validates, and puts the epoch into the history. */
+static mg_status end_epoch(mg_trainer *t)
+{
+    const double count = t->data.count, start = mg__seconds();
+    mg_epoch e = {.epoch = (int)t->at.epoch + 1,
+                  .loss = t->at.epoch_loss / count,
+                  .accuracy = (double)t->at.epoch_correct / count,
+                  .val_loss = NAN,
+                  .val_accuracy = NAN,
+                  .lr = t->options.lr,
+                  .images_per_sec = count / t->at.epoch_seconds};
+    if (t->validation) {
+        uint32_t correct;
+        const mg_status st = mg__evaluator_run(t->validation, &e.val_loss, &correct);
+        if (st) return mg__fail_in(st, "validation");
+        e.val_accuracy = (double)correct / mg__evaluator_count(t->validation);
+    }
+    e.seconds = t->at.epoch_seconds + mg__seconds() - start;
+    const int best = t->at.best_epoch;
+    if (!t->validation || !best || e.val_accuracy > t->at.history[best - 1].val_accuracy)
+        t->at.best_epoch = e.epoch;
+    t->at.history[t->at.history_count++] = e;
+    t->at.epoch++;
+    t->at.cursor = 0;
+    t->at.epoch_loss = t->at.epoch_seconds = 0;
+    t->at.epoch_correct = 0;
+    return MG_OK;
+}
+
+static bool at_max_steps(const mg_trainer *t)
+{
+    return t->options.max_steps && t->at.step >= t->options.max_steps;
+}
+
+/* Runs to the end of the epoch, or to where stop() or max_steps end it. */
+static mg_status run_steps(mg_trainer *t, const mg_train_hooks *hooks)
+{
+    mg_status st;
+    MG_TRY(begin_epoch(t));
+    while (t->at.cursor < t->data.count && !at_max_steps(t)) {
+        if (hooks && hooks->stop && hooks->stop(hooks->user))
+            MG_FAIL(MG_ERR_INTERRUPTED, "interrupted in epoch %u", t->at.epoch + 1);
+        const uint32_t steps = chunk_steps(t);
+        const double start = mg__seconds();
+        MG_TRY(mg__pass_run(t->pass, (int)steps));
+        MG_TRY(add_stats(t, steps));
+        const double seconds = mg__seconds() - start;
+        t->at.epoch_seconds += seconds;
+        t->seconds_per_step = seconds / steps;
+        report_progress(t, hooks);
+    }
+out:
+    return st;
+}
+
+mg_status mg_trainer_run(mg_trainer *t, const mg_train_hooks *hooks)
+{
+    mg_status st = MG_OK;
+    while (t->at.epoch < (uint32_t)t->options.epochs && !at_max_steps(t)) {
+        MG_TRY(run_steps(t, hooks));
+        if (t->at.cursor < t->data.count) break; /* max_steps */
+        MG_TRY(end_epoch(t));
+        if (hooks && hooks->epoch)
+            MG_TRY(hooks->epoch(hooks->user, &t->at.history[t->at.history_count - 1]));
+    }
+out:
+    return st;
+}
+
+/* ---- state ---- */
+
+mg_status mg_trainer_get_params(mg_trainer *t, float *params)
+{
+    return t->backend->ops->download(t->backend, params, t->net->params,
+                                     t->model->arena_length * sizeof *params);
+}
+
+mg_status mg_trainer_set_params(mg_trainer *t, const float *params)
+{
+    return t->backend->ops->upload(t->backend, t->net->params, params,
+                                   t->model->arena_length * sizeof *params);
+}
+
+static mg_status copy_history(mg_epoch **out, const mg_epoch *history, int count, int room)
+{
+    *out = calloc(room > 0 ? (size_t)room : 1, sizeof **out);
+    if (!*out) return mg__fail(MG_ERR_MEMORY, "out of memory for the history");
+    if (count > 0) memcpy(*out, history, (size_t)count * sizeof *history);
+    return MG_OK;
+}
+
+mg_status mg_trainer_save(mg_trainer *t, mg_train_state **out)
+{
+    mg_status st;
+    const size_t bytes = t->model->arena_length * sizeof(float);
+    mg_train_state *s = malloc(sizeof *s);
+    if (!s) return mg__fail(MG_ERR_MEMORY, "out of memory for the training state");
+    *s = t->at;
+    s->history = NULL;
+    s->length = t->model->arena_length;
+    MG_TRY(copy_history(&s->history, t->at.history, t->at.history_count, t->at.history_count));
+    s->params = malloc(bytes);
+    if (!s->params) MG_FAIL(MG_ERR_MEMORY, "out of memory for the training state");
+    MG_TRY(mg_trainer_get_params(t, s->params));
+    for (int i = 0; i < mg__optimizer_slots(t->pass->update.kind); i++) {
+        s->slots[i] = malloc(bytes);
+        if (!s->slots[i]) MG_FAIL(MG_ERR_MEMORY, "out of memory for the training state");
+        MG_TRY(t->backend->ops->download(t->backend, s->slots[i], t->pass->update.slots[i], bytes));
+    }
+    *out = s;
+    s = NULL;
+out:
+    mg_train_state_free(s);
+    return st;
+}
+
+/* The state's position must be one that this trainer can be at. */
+static mg_status check_state(const mg_trainer *t, const mg_train_state *s)
+{
+    if (s->length != t->model->arena_length)
+        return mg__fail(MG_ERR_MISMATCH, "the saved state has %zu parameters, the model %zu",
+                        s->length, t->model->arena_length);
+    for (int i = 0; i < MG_COUNT_OF(s->slots); i++)
+        if (!s->slots[i] != !t->pass->update.slots[i])
+            return mg__fail(MG_ERR_MISMATCH, "the saved state is another optimizer's, not %s's",
+                            t->options.optimizer);
+    if (s->cursor >= t->data.count || s->cursor % (uint32_t)t->options.batch)
+        return mg__fail(
+            MG_ERR_MISMATCH,
+            "the saved state stands at image %u, which does not fit %u images in batches of %d",
+            s->cursor, t->data.count, t->options.batch);
+    if (s->history_count != (int)s->epoch || s->best_epoch < 0 || s->best_epoch > s->history_count)
+        return mg__fail(MG_ERR_MISMATCH, "the saved state's history does not fit its %u epochs",
+                        s->epoch);
+    return MG_OK;
+}
+
+mg_status mg_trainer_restore(mg_trainer *t, const mg_train_state *s)
+{
+    mg_status st;
+    mg_epoch *history = NULL;
+    MG_TRY(check_state(t, s));
+    const int room = s->history_count + t->options.epochs;
+    MG_TRY(copy_history(&history, s->history, s->history_count, room));
+    MG_TRY(mg_trainer_set_params(t, s->params));
+    for (int i = 0; i < MG_COUNT_OF(s->slots); i++)
+        if (s->slots[i])
+            MG_TRY(t->backend->ops->upload(t->backend, t->pass->update.slots[i], s->slots[i],
+                                           s->length * sizeof(float)));
+    free(t->at.history);
+    t->at = *s;
+    t->at.params = t->at.slots[0] = t->at.slots[1] = NULL;
+    t->at.history = history;
+    history = NULL;
+out:
+    free(history);
+    return st;
+}
+
+void mg_train_state_free(mg_train_state *s)
+{
+    if (!s) return;
+    free(s->params);
+    free(s->slots[0]);
+    free(s->slots[1]);
+    free(s->history);
+    free(s);
+}
