@@ -1,0 +1,31 @@
+#include "cpu/cpu.h"
+#include <string.h>
+
+static void gather_row(const mg_op *op, uint32_t row, uint32_t rows)
+{
+    const struct mg_input_args *a = &op->layer->args.input;
+    const mg_feed *f = op->feed;
+    const size_t size = mg_shape_size(op->layer->out);
+    const float scale = (float)(1 / (255 * a->std)), shift = (float)(-a->mean / a->std);
+    float *y = op->y + row * size;
+    if (row >= rows) {
+        memset(y, 0, size * sizeof *y);
+        f->batch_labels[row] = 0;
+        return;
+    }
+    const uint32_t at = f->state->cursor + row;
+    const size_t image = f->order ? f->order[at] : at;
+    const uint8_t *pixels = f->pixels + image * size;
+    for (size_t p = 0; p < size; p++) y[p] = (float)pixels[p] * scale + shift;
+    f->batch_labels[row] = f->labels[image];
+}
+
+static mg_status forward(mg_op *op)
+{
+    const uint32_t rows = mg_step_rows(op->feed->state);
+#pragma omp parallel for num_threads(mg__cpu_of(op)->threads) schedule(static)
+    for (int row = 0; row < op->batch; row++) gather_row(op, (uint32_t)row, rows);
+    return MG_OK;
+}
+
+const mg_layer_ops mg_cpu_input = {.forward = forward};
