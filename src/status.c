@@ -34,6 +34,9 @@ mg_status mg__vfail(mg_status code, const char *fmt, va_list args)
 {
     char fresh[sizeof message]; /* the arguments may point into the present message */
     vsnprintf(fresh, sizeof fresh, fmt, args);
+    /* Messages quote files and arguments: nothing in them may break the line or steer a terminal. */
+    for (unsigned char *p = (unsigned char *)fresh; *p; p++)
+        if (*p < ' ' || *p == 127) *p = '?';
     memcpy(message, fresh, sizeof message);
     return code;
 }

@@ -1,0 +1,33 @@
+/* Files: whole reads with a limit, and replacement that is never half done. */
+#ifndef MG_FILE_H
+#define MG_FILE_H
+
+#include "error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/* Reads a whole file; path "-" is standard input. *out is malloc'd, with a NUL after its `size`
+ * bytes. MG_ERR_NOT_FOUND, MG_ERR_IO, MG_ERR_FORMAT if it is larger than `limit`. */
+mg_status mg__file_read(uint8_t **out, size_t *size, const char *path, size_t limit);
+
+/* Replaces `path`: writes "<path>.tmp.<pid>" beside it, fsync, rename, fsync of the directory. On
+ * failure the old file is untouched and the temporary one removed. */
+typedef struct mg_slice {
+    const void *bytes;
+    size_t size;
+} mg_slice;
+mg_status mg__file_replace(const char *path, const mg_slice *slices, int count);
+
+/* mkdir -p. */
+mg_status mg__make_dirs(const char *path);
+
+/* printf into a malloc'd string; NULL when out of memory. */
+char *mg__format(const char *fmt, ...) MG_PRINTF(1, 2);
+
+/* Text out of a file, made fit for a message: cut to MG_SHOWN_SIZE - 1 bytes, with '?' for every
+ * byte that is no printable ASCII (so no file can write to a terminal or break the line). Returns
+ * `out`. */
+enum { MG_SHOWN_SIZE = 96 };
+const char *mg__shown(char out[MG_SHOWN_SIZE], const char *text);
+
+#endif

@@ -1,0 +1,168 @@
+/* Run directories: their names, and finding one again. */
+#define _POSIX_C_SOURCE 200809L /* localtime_r, st_mtim */
+#include "io/run.h"
+#include "io/file.h"
+#include "io/run_files.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define RUNS "runs"
+
+mg_status mg__run_file(char **out, const char *dir, const char *name)
+{
+    char *path = mg__format("%s/%s", dir, name);
+    if (!path) return mg__fail(MG_ERR_MEMORY, "%s/%s: out of memory", dir, name);
+    *out = path;
+    return MG_OK;
+}
+
+/* Does `dir` hold a file of that name? (Not where its path cannot even be built.) */
+static bool holds(const char *dir, const char *name)
+{
+    struct stat info;
+    char *path = mg__format("%s/%s", dir, name);
+    const bool found = path && stat(path, &info) == 0;
+    free(path);
+    return found;
+}
+
+/* "runs/20260801-093000-lenet5"; of a model file's path only the last part, in characters that
+ * every file system and shell takes. */
+static char *new_dir_name(const char *model_name)
+{
+    char stamp[32], model[48];
+    const time_t now = time(NULL);
+    struct tm local;
+    localtime_r(&now, &local);
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
+
+    const char *slash = strrchr(model_name, '/');
+    snprintf(model, sizeof model, "%s", slash ? slash + 1 : model_name);
+    for (char *c = model; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
+            *c = '_';
+    return mg__format(RUNS "/%s-%s", stamp, model);
+}
+
+mg_status mg__run_new_dir(char **out, const char *model_name)
+{
+    mg_status st;
+    char *path = NULL, *base = new_dir_name(model_name);
+    if (!base) MG_FAIL(MG_ERR_MEMORY, "out of memory");
+    MG_TRY(mg__make_dirs(RUNS));
+    for (int number = 1;; number++) {
+        path = number == 1 ? mg__format("%s", base) : mg__format("%s-%d", base, number);
+        if (!path) MG_FAIL(MG_ERR_MEMORY, "out of memory");
+        if (mkdir(path, 0777) == 0) break;
+        if (errno != EEXIST)
+            MG_FAIL(MG_ERR_IO, "%s: cannot create directory: %s", path, strerror(errno));
+        free(path);
+    }
+    *out = path;
+    path = NULL;
+out:
+    free(path);
+    free(base);
+    return st;
+}
+
+mg_status mg__run_make_dir(const char *dir)
+{
+    static const char *const names[] = {MG_RUN_CONFIG, MG_RUN_STATE, MG_RUN_LAST, MG_RUN_BEST,
+                                        MG_RUN_METRICS};
+    mg_status st;
+    MG_TRY(mg__make_dirs(dir));
+    for (int i = 0; i < MG_COUNT_OF(names); i++)
+        if (holds(dir, names[i]))
+            MG_FAIL(MG_ERR_INVALID,
+                    "%s: holds a run already (%s): resume it or choose another directory", dir,
+                    names[i]);
+out:
+    return st;
+}
+
+/* When the run's state was written; false if there is no state or no weights. */
+static bool run_time(struct timespec *out, const char *dir)
+{
+    struct stat info;
+    char *state = mg__format("%s/" MG_RUN_STATE, dir);
+    const bool found =
+        state && stat(state, &info) == 0 && (holds(dir, MG_RUN_BEST) || holds(dir, MG_RUN_LAST));
+    if (found) *out = info.st_mtim;
+    free(state);
+    return found;
+}
+
+static bool is_later(struct timespec a, struct timespec b)
+{
+    return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
+mg_status mg__run_latest(char **out)
+{
+    mg_status st = MG_OK;
+    char *latest = NULL, *dir = NULL;
+    struct timespec latest_time = {0}, time;
+    DIR *runs = opendir(RUNS);
+    for (struct dirent *entry; runs && (entry = readdir(runs));) {
+        if (entry->d_name[0] == '.') continue;
+        free(dir);
+        MG_TRY(mg__run_file(&dir, RUNS, entry->d_name));
+        if (!run_time(&time, dir) || (latest && !is_later(time, latest_time))) continue;
+        free(latest);
+        latest = dir;
+        dir = NULL;
+        latest_time = time;
+    }
+    if (!latest)
+        MG_FAIL(MG_ERR_NOT_FOUND, "no run with weights under ./" RUNS
+                                  ": train one first (mnist_gpu train) or name one");
+    *out = latest;
+    latest = NULL;
+out:
+    if (runs) closedir(runs);
+    free(dir);
+    free(latest);
+    return st;
+}
+
+/* *dir becomes the caller's directory, NULL for a plain file. */
+static mg_status find_dir(char **dir, const char *run_or_file)
+{
+    struct stat info;
+    if (!run_or_file) return mg__run_latest(dir);
+    if (stat(run_or_file, &info) != 0)
+        return mg__fail(MG_ERR_NOT_FOUND, "%s: neither a run directory nor a weights file: %s",
+                        run_or_file, strerror(errno));
+    *dir = S_ISDIR(info.st_mode) ? mg__format("%s", run_or_file) : NULL;
+    return S_ISDIR(info.st_mode) && !*dir ? mg__fail(MG_ERR_MEMORY, "out of memory") : MG_OK;
+}
+
+mg_status mg__run_weights_path(char **out, char **out_dir, const char *run_or_file)
+{
+    mg_status st;
+    char *dir = NULL, *path = NULL;
+    MG_TRY(find_dir(&dir, run_or_file));
+    if (!dir) {
+        path = mg__format("%s", run_or_file);
+        if (!path) MG_FAIL(MG_ERR_MEMORY, "out of memory");
+    } else {
+        const char *name = holds(dir, MG_RUN_BEST) ? MG_RUN_BEST : MG_RUN_LAST;
+        if (!holds(dir, name))
+            MG_FAIL(MG_ERR_NOT_FOUND,
+                    "%s: no weights in this directory (" MG_RUN_BEST " or " MG_RUN_LAST ")", dir);
+        MG_TRY(mg__run_file(&path, dir, name));
+    }
+    *out = path;
+    *out_dir = dir;
+    path = dir = NULL;
+out:
+    free(path);
+    free(dir);
+    return st;
+}

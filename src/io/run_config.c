@@ -1,0 +1,217 @@
+/* config.json: what a run was started with. */
+#define _POSIX_C_SOURCE 200809L /* strdup */
+#include "io/file.h"
+#include "io/run.h"
+#include "io/run_files.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <limits.h>
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_CONFIG ((size_t)16 << 20) /* bytes */
+
+/* One row per key: the writer and the reader go by this table. */
+typedef enum field_kind { TEXT, WORD, BOOLEAN, INT, U32, U64, REAL } field_kind;
+typedef struct field {
+    const char *key;
+    field_kind kind; /* TEXT: char *, WORD: char[size]; U64 is written as text, for JSON's numbers
+                        end at 2^53 in many programs */
+    size_t offset, size;
+    double min, max; /* of numbers, both included */
+} field;
+
+#define FIELD(kind, key, member, min, max)                                                         \
+    {                                                                                              \
+        key, kind, offsetof(mg_run_config, member), sizeof(((mg_run_config *)0)->member), min, max \
+    }
+#define BELOW_ONE (1 - DBL_EPSILON / 2)
+
+static const field fields[] = {
+    FIELD(TEXT, "model_name", model_name, 0, 0),
+    FIELD(TEXT, "data", data, 0, 0),
+    FIELD(TEXT, "device", device, 0, 0),
+    FIELD(INT, "epochs", options.epochs, 1, INT_MAX),
+    FIELD(INT, "batch", options.batch, 1, 65536),
+    FIELD(REAL, "lr", options.lr, 0, 1e30),
+    FIELD(WORD, "optimizer", options.optimizer, 0, 0),
+    FIELD(REAL, "momentum", options.momentum, 0, BELOW_ONE),
+    FIELD(U64, "seed", options.seed, 0, 0),
+    FIELD(BOOLEAN, "shuffle", options.shuffle, 0, 0),
+    FIELD(U64, "max_steps", options.max_steps, 0, 0),
+    FIELD(REAL, "val_split", val_split, 0, BELOW_ONE),
+    FIELD(U32, "limit", limit, 0, UINT32_MAX),
+    FIELD(U32, "train_count", train_count, 0, UINT32_MAX),
+    FIELD(U32, "val_count", val_count, 0, UINT32_MAX),
+    FIELD(TEXT, "model", model_text, 0, 0),
+};
+
+void mg__run_config_free(mg_run_config *config)
+{
+    free(config->model_name);
+    free(config->model_text);
+    free(config->data);
+    free(config->device);
+    config->model_name = config->model_text = config->data = config->device = NULL;
+}
+
+/* ---- writing ---- */
+
+/* NULL where jansson refuses the value: text that is not UTF-8, a number that is not finite. */
+static json_t *field_json(const field *f, const mg_run_config *config)
+{
+    const void *at = (const char *)config + f->offset;
+    switch (f->kind) {
+    case TEXT:
+        return json_string(*(char *const *)at);
+    case WORD:
+        return json_string(at);
+    case BOOLEAN:
+        return json_boolean(*(const bool *)at);
+    case INT:
+        return json_integer(*(const int *)at);
+    case U32:
+        return json_integer(*(const uint32_t *)at);
+    case U64:
+        return json_sprintf("%" PRIu64, *(const uint64_t *)at);
+    case REAL:
+        return json_real(*(const double *)at);
+    }
+    return NULL;
+}
+
+/* Numbers with 15 digits, so that 0.1 reads "0.1", unless one of them needs 17 to come back as the
+ * same double. */
+static char *readable_text(const json_t *root)
+{
+    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    json_t *back = text ? json_loads(text, 0, NULL) : NULL;
+    if (text && !json_equal(root, back)) {
+        free(text);
+        text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    }
+    json_decref(back);
+    return text;
+}
+
+mg_status mg__run_save_config(const char *dir, const mg_run_config *config)
+{
+    mg_status st;
+    char *path = NULL, *text = NULL;
+    json_t *root = NULL;
+    MG_TRY(mg__run_file(&path, dir, MG_RUN_CONFIG));
+    root = json_pack("{s:s, s:s}", "program", "mnist_gpu", "version", MG_VERSION_STRING);
+    for (int i = 0; i < MG_COUNT_OF(fields); i++) {
+        json_t *value = field_json(&fields[i], config);
+        if (!value)
+            MG_FAIL(MG_ERR_INVALID, "%s: \"%s\" cannot be written: not UTF-8 or not finite", path,
+                    fields[i].key);
+        if (json_object_set_new(root, fields[i].key, value))
+            MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
+    }
+    text = readable_text(root);
+    if (!text) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
+    const mg_slice slices[] = {{text, strlen(text)}, {"\n", 1}};
+    MG_TRY(mg__file_replace(path, slices, MG_COUNT_OF(slices)));
+out:
+    json_decref(root);
+    free(text);
+    free(path);
+    return st;
+}
+
+/* ---- reading ---- */
+
+static bool read_u64(uint64_t *out, const json_t *value)
+{
+    const char *text = json_string_value(value);
+    if (!text || !*text || text[strspn(text, "0123456789")]) return false;
+    errno = 0;
+    *out = strtoull(text, NULL, 10);
+    return errno == 0;
+}
+
+/* False if the value is not of the field's type and range (or out of memory). */
+static bool read_field(const field *f, mg_run_config *config, const json_t *value)
+{
+    void *at = (char *)config + f->offset;
+    const double number = json_number_value(value); /* 0 if it is none */
+    const bool in_range = number >= f->min && number <= f->max;
+    switch (f->kind) {
+    case TEXT:
+        return json_is_string(value) && (*(char **)at = strdup(json_string_value(value)));
+    case WORD:
+        if (!json_is_string(value) || json_string_length(value) >= f->size) return false;
+        memcpy(at, json_string_value(value), json_string_length(value) + 1);
+        return true;
+    case BOOLEAN:
+        *(bool *)at = json_is_true(value);
+        return json_is_boolean(value);
+    case INT:
+        if (!json_is_integer(value) || !in_range) return false;
+        *(int *)at = (int)number;
+        return true;
+    case U32:
+        if (!json_is_integer(value) || !in_range) return false;
+        *(uint32_t *)at = (uint32_t)number;
+        return true;
+    case U64:
+        return read_u64(at, value);
+    case REAL:
+        *(double *)at = number;
+        return json_is_number(value) && in_range;
+    }
+    return false;
+}
+
+static mg_status fail_field(const field *f, const json_t *value)
+{
+    static const char *const kinds[] = {
+        [TEXT] = "text",          [WORD] = "a short word",  [BOOLEAN] = "true or false",
+        [INT] = "a whole number", [U32] = "a whole number", [U64] = "a whole number in quotes",
+        [REAL] = "a number",
+    };
+    char range[64] = "", shown[MG_SHOWN_SIZE];
+    if (!value) return mg__fail(MG_ERR_FORMAT, "\"%s\" is missing", f->key);
+    if (f->max > 0) snprintf(range, sizeof range, " from %.12g to %.12g", f->min, f->max);
+    char *found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    const mg_status st = mg__fail(MG_ERR_FORMAT, "\"%s\": expected %s%s, found %s", f->key,
+                                  kinds[f->kind], range, mg__shown(shown, found ? found : "?"));
+    free(found);
+    return st;
+}
+
+mg_status mg__run_load_config(mg_run_config *out, const char *dir)
+{
+    mg_status st;
+    mg_run_config config = {0};
+    char *path = NULL, shown[MG_SHOWN_SIZE];
+    uint8_t *text = NULL;
+    size_t size;
+    json_t *root = NULL;
+    json_error_t error;
+    MG_TRY(mg__run_file(&path, dir, MG_RUN_CONFIG));
+    MG_TRY(mg__file_read(&text, &size, path, MAX_CONFIG));
+    root = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &error);
+    if (!root) MG_FAIL(MG_ERR_FORMAT, "%s:%d: %s", path, error.line, mg__shown(shown, error.text));
+    if (!json_is_object(root)) MG_FAIL(MG_ERR_FORMAT, "%s: no JSON object", path);
+    for (int i = 0; i < MG_COUNT_OF(fields); i++) {
+        const json_t *value = json_object_get(root, fields[i].key);
+        if (!read_field(&fields[i], &config, value)) {
+            st = fail_field(&fields[i], value);
+            mg__fail_in(st, "%s", path);
+            goto out;
+        }
+    }
+    *out = config;
+    config = (mg_run_config){0};
+out:
+    mg__run_config_free(&config);
+    json_decref(root);
+    free(text);
+    free(path);
+    return st;
+}

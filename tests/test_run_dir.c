@@ -1,0 +1,218 @@
+/* Run directories: config.json, making them, finding them. */
+#define _XOPEN_SOURCE 700 /* mkdtemp, nftw */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "io/file.h"
+#include "io/run.h"
+#include "scratch.h"
+#include <fcntl.h>
+
+#define MODEL "input 1x3x3\ndense out=3\nsoftmax_xent\n"
+
+/* ---- config.json ---- */
+
+static mg_run_config make_config(void)
+{
+    mg_run_config config = {.options = mg_train_options_default(),
+                            .model_name = strdup("tiny"),
+                            .model_text = strdup(MODEL),
+                            .data = strdup("/data/\xc3\xa9t\xc3\xa9"),
+                            .device = strdup("cpu"),
+                            .val_split = 0.1,
+                            .limit = 0,
+                            .train_count = 54000,
+                            .val_count = 6000};
+    config.options.seed = UINT64_MAX;
+    return config;
+}
+
+static void config_round_trip(void **unused)
+{
+    (void)unused;
+    const double rates[] = {0.001, 1.0 / 3}; /* 15 digits are enough, and are not */
+    assert_int_equal(mg__make_dirs("r"), MG_OK);
+    for (int i = 0; i < 2; i++) {
+        mg_run_config config = make_config(), back = {0};
+        config.options.lr = rates[i];
+        assert_int_equal(mg__run_save_config("r", &config), MG_OK);
+        if (mg__run_load_config(&back, "r") != MG_OK) fail_msg("%s", mg_last_error());
+        assert_string_equal(back.model_name, config.model_name);
+        assert_string_equal(back.model_text, config.model_text);
+        assert_string_equal(back.data, config.data);
+        assert_string_equal(back.device, config.device);
+        assert_string_equal(back.options.optimizer, config.options.optimizer);
+        assert_int_equal(back.options.epochs, config.options.epochs);
+        assert_int_equal(back.options.batch, config.options.batch);
+        assert_int_equal(back.options.shuffle, config.options.shuffle);
+        assert_true(back.options.seed == UINT64_MAX);
+        assert_true(back.options.max_steps == config.options.max_steps);
+        assert_true(back.options.lr == rates[i]);
+        assert_true(back.options.momentum == config.options.momentum);
+        assert_true(back.val_split == 0.1);
+        assert_int_equal(back.limit, 0);
+        assert_int_equal(back.train_count, 54000);
+        assert_int_equal(back.val_count, 6000);
+        mg__run_config_free(&back);
+        mg__run_config_free(&config);
+        size_t size;
+        char *text = scratch_read("r/config.json", &size);
+        assert_int_equal(!strstr(text, "\n  \"val_split\": 0.1,\n"), i);
+        assert_non_null(strstr(text, "\"version\": \""));
+        free(text);
+    }
+    mg_run_config bad = make_config();
+    strcpy(bad.model_name, "t\xe9");
+    assert_int_equal(mg__run_save_config("r", &bad), MG_ERR_INVALID);
+    assert_message("r/config.json: \"model_name\" cannot be written: not UTF-8");
+    mg__run_config_free(&bad);
+    scratch_remove("r");
+}
+
+/* Replaces the first `from` in the text by `to`; malloc'd. */
+static char *replaced(const char *text, const char *from, const char *to)
+{
+    const char *at = strstr(text, from);
+    if (!at) fail_msg("no %s in the text", from);
+    return mg__format("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+}
+
+static void hostile_configs(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *from, *to, *message; /* NULL: it is fine */
+    } cases[] = {
+        {"\"program\"", "\"unknown\"", NULL},
+        {"\"lr\": 0.001", "\"lr\": 1", NULL},
+        {"\"epochs\"", "\"epoch\"", "\"epochs\" is missing"},
+        {"\"batch\": 32", "\"batch\": \"32\"",
+         "\"batch\": expected a whole number from 1 to 65536, found \"32\""},
+        {"\"batch\": 32", "\"batch\": 0", "from 1 to 65536, found 0"},
+        {"\"batch\": 32", "\"batch\": 32.0", "\"batch\": expected a whole number"},
+        {"\"limit\": 0", "\"limit\": -1", "\"limit\": expected a whole number from 0 to 42949"},
+        {"\"limit\": 0", "\"limit\": 4294967296", "\"limit\": expected"},
+        {"\"lr\": 0.001", "\"lr\": null", "\"lr\": expected a number from 0 to 1e+30, found null"},
+        {"\"val_split\": 0.1", "\"val_split\": 1.0", "\"val_split\": expected a number"},
+        {"\"shuffle\": true", "\"shuffle\": 1", "\"shuffle\": expected true or false, found 1"},
+        {"\"seed\": \"", "\"seed\": \"-", "\"seed\": expected a whole number in quotes"},
+        {"\"seed\": \"", "\"seed\": \"9", "\"seed\": expected a whole number in quotes"},
+        {"\"adam\"", "\"adamadamadamadam\"", "\"optimizer\": expected a short word"},
+        {"\"cpu\"", "[1]", "\"device\": expected text, found [1]"},
+        {"\"device\"", "\"data\"", "config.json:"},
+        {"\n}", "\n", "config.json:"},
+        {"{", "[] {", "config.json:1: end of file expected"},
+    };
+    mg_run_config config = make_config(), back = {0};
+    size_t size;
+    assert_int_equal(mg__make_dirs("r"), MG_OK);
+    assert_int_equal(mg__run_save_config("r", &config), MG_OK);
+    char *good = scratch_read("r/config.json", &size);
+    for (int i = 0; i < MG_COUNT_OF(cases); i++) {
+        char *text = replaced(good, cases[i].from, cases[i].to);
+        scratch_write("r/config.json", text, strlen(text));
+        const mg_status st = mg__run_load_config(&back, "r");
+        if (st != (cases[i].message ? MG_ERR_FORMAT : MG_OK))
+            fail_msg("%s: %s: %s", cases[i].to, mg_status_name(st), mg_last_error());
+        if (cases[i].message) assert_message(cases[i].message);
+        mg__run_config_free(&back);
+        free(text);
+    }
+    for (size_t length = 0; length + 2 < size; length++) { /* without the last brace */
+        scratch_write("r/config.json", good, length);
+        assert_int_equal(mg__run_load_config(&back, "r"), MG_ERR_FORMAT);
+    }
+    assert_int_equal(mg__run_load_config(&back, "none"), MG_ERR_NOT_FOUND);
+    free(good);
+    mg__run_config_free(&config);
+    scratch_remove("r");
+}
+
+/* ---- directories ---- */
+
+static void new_dirs_are_new(void **unused)
+{
+    (void)unused;
+    char *first = NULL, *second = NULL;
+    assert_int_equal(mg__run_new_dir(&first, "../nets/my net.txt"), MG_OK);
+    assert_int_equal(mg__run_new_dir(&second, "../nets/my net.txt"), MG_OK);
+    assert_string_not_equal(first, second);
+    assert_int_equal(strncmp(first, "runs/20", 7), 0);
+    assert_non_null(strstr(first, "-my_net.txt"));
+    assert_true(scratch_exists(first) && scratch_exists(second));
+    assert_int_equal(mg__run_make_dir(first), MG_OK);
+    char *config = mg__format("%s/config.json", first);
+    scratch_write(config, "{}", 2);
+    assert_int_equal(mg__run_make_dir(first), MG_ERR_INVALID);
+    assert_message("holds a run already (config.json)");
+    free(config);
+    free(first);
+    free(second);
+    scratch_remove("runs");
+}
+
+/* A run that has the files named, its state as old as `age` seconds. */
+static void make_run(const char *dir, const char *const *names, int age)
+{
+    char path[64];
+    const struct timespec times[2] = {{.tv_sec = 1000000 - age}, {.tv_sec = 1000000 - age}};
+    assert_int_equal(mg__make_dirs(dir), MG_OK);
+    for (; *names; names++) {
+        snprintf(path, sizeof path, "%s/%s", dir, *names);
+        scratch_write(path, "", 0);
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    }
+}
+
+static void expect_weights(const char *run_or_file, const char *path, const char *dir)
+{
+    char *found = NULL, *found_dir = NULL;
+    if (mg__run_weights_path(&found, &found_dir, run_or_file) != MG_OK)
+        fail_msg("%s", mg_last_error());
+    assert_string_equal(found, path);
+    if (dir)
+        assert_string_equal(found_dir, dir);
+    else
+        assert_null(found_dir);
+    free(found);
+    free(found_dir);
+}
+
+static void latest_run_and_its_weights(void **unused)
+{
+    (void)unused;
+    char *path = NULL, *dir = NULL;
+    assert_int_equal(mg__run_latest(&path), MG_ERR_NOT_FOUND);
+    assert_message("no run with weights under ./runs: train one first");
+    make_run("runs/a", (const char *[]){"state.safetensors", "last.safetensors", NULL}, 20);
+    expect_weights(NULL, "runs/a/last.safetensors", "runs/a");
+    make_run("runs/b",
+             (const char *[]){"state.safetensors", "last.safetensors", "best.safetensors", NULL},
+             10);
+    make_run("runs/c", (const char *[]){"state.safetensors", NULL}, 0); /* no weights yet */
+    make_run("runs/d", (const char *[]){"config.json", NULL}, 0);
+    expect_weights(NULL, "runs/b/best.safetensors", "runs/b");
+    expect_weights("runs/a", "runs/a/last.safetensors", "runs/a");
+    expect_weights("runs/b/last.safetensors", "runs/b/last.safetensors", NULL);
+    assert_int_equal(mg__run_weights_path(&path, &dir, "runs/c"), MG_ERR_NOT_FOUND);
+    assert_message("runs/c: no weights in this directory");
+    assert_int_equal(mg__run_weights_path(&path, &dir, "none"), MG_ERR_NOT_FOUND);
+    assert_message("none: neither a run directory nor a weights file");
+    assert_null(path);
+    assert_null(dir);
+    scratch_remove("runs");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(config_round_trip),
+        cmocka_unit_test(hostile_configs),
+        cmocka_unit_test(new_dirs_are_new),
+        cmocka_unit_test(latest_run_and_its_weights),
+    };
+    return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
+}
