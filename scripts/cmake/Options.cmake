@@ -1,0 +1,42 @@
+# Small helpers of the build.
+
+function(mg_default_build_type type)
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE ${type} CACHE STRING "Release, Debug or RelWithDebInfo" FORCE)
+  endif()
+endfunction()
+
+# An option that is AUTO (used where it is found), ON (required) or OFF.
+macro(mg_tristate name what)
+  set(${name} AUTO CACHE STRING "${what}: AUTO, ON or OFF")
+  set_property(CACHE ${name} PROPERTY STRINGS AUTO ON OFF)
+  string(TOUPPER "${${name}}" ${name})
+  if(NOT ${name} MATCHES "^(AUTO|ON|OFF|TRUE|FALSE|YES|NO|1|0)$")
+    message(FATAL_ERROR "${name}=${${name}}: expected AUTO, ON or OFF")
+  endif()
+endmacro()
+
+# Says that something optional is missing: an error if it was asked for, else one line.
+function(mg_missing option what hint)
+  if(${option} STREQUAL "AUTO")
+    message(STATUS "${what}: not found, left out (${hint})")
+  else()
+    message(FATAL_ERROR "${option}=${${option}}, but ${what} was not found: ${hint}")
+  endif()
+endfunction()
+
+function(mg_summary)
+  set(cuda no)
+  if(MG_HAVE_CUDA)
+    set(cuda "toolkit ${CUDAToolkit_VERSION}, cuDNN ${CUDNN_VERSION}, architectures ${CMAKE_CUDA_ARCHITECTURES}")
+  endif()
+  foreach(pair CURL OPENMP)
+    string(TOLOWER ${pair} name)
+    if(MG_HAVE_${pair})
+      set(${name} yes)
+    else()
+      set(${name} no)
+    endif()
+  endforeach()
+  message(STATUS "mnist_gpu ${PROJECT_VERSION}, ${CMAKE_BUILD_TYPE}: download ${curl}, threads ${openmp}, CUDA ${cuda}")
+endfunction()
