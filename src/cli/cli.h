@@ -1,0 +1,56 @@
+/* The commands, and what they share. A command returns its status; main() prints the message of a
+ * failure and turns the status into the exit code. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "error.h"
+#include "io/run.h"
+#include <jansson.h>
+#include <stdbool.h>
+
+typedef enum cli_exit {
+    CLI_EXIT_OK = 0,
+    CLI_EXIT_FAILURE = 1,
+    CLI_EXIT_USAGE = 2, /* MG_ERR_INVALID: what was asked for is wrong in itself */
+    CLI_EXIT_INTERRUPTED = 130
+} cli_exit;
+
+/* argv: the words after the command's name. Each parses them, works, and prints its results. */
+mg_status cmd_train(int argc, char **argv);
+mg_status cmd_eval(int argc, char **argv);
+mg_status cmd_predict(int argc, char **argv);
+mg_status cmd_summary(int argc, char **argv);
+mg_status cmd_info(int argc, char **argv);
+mg_status cmd_data(int argc, char **argv);
+
+/* A line on stderr, "mnist_gpu: ...", clear of any progress line and of control characters. */
+void cli_report(const char *message);
+
+/* Hands over what was printed on stdout. MG_ERR_IO if that fails: disk full, pipe or file closed.
+ */
+mg_status cli_flush(void);
+
+/* The data directory: --data if it is not NULL, else as mg_dataset_find searches; fetched to the
+ * cache directory if it is nowhere, saying so on stderr. *out is an absolute path, malloc'd. */
+mg_status cli_find_data(char **out, const char *dir);
+
+/* Prints JSON and ends the line; takes the reference. MG_ERR_MEMORY if `root` is NULL. */
+mg_status cli_print_json(json_t *root);
+/* A number, or null where it is not finite; text, made readable where it is not UTF-8. */
+json_t *cli_json_number(double value);
+json_t *cli_json_text(const char *text);
+
+/* A trained network: model, weights, and where they came from. */
+typedef struct cli_network {
+    mg_model *model;
+    float *params;        /* [mg_model_arena_length()] */
+    char *path;           /* the weights file */
+    char *run;            /* its run directory, or NULL if a file was named */
+    mg_run_config config; /* of the run; all zero where there is none */
+} cli_network;
+/* run_or_file: NULL is the latest run. model: a preset or file of model text, NULL for the model in
+ * the weights file. */
+mg_status cli_network_load(cli_network *out, const char *run_or_file, const char *model);
+void cli_network_free(cli_network *network); /* frees the members */
+
+#endif

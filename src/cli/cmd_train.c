@@ -1,0 +1,276 @@
+/* mnist_gpu train: options and data in, a run directory and a test result out. */
+#define _POSIX_C_SOURCE 200809L /* strdup */
+#include "cli.h"
+#include "mnist_gpu/weights.h"
+#include "options.h"
+#include "train_run.h"
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct train_args {
+    mg_train_options options;
+    const char *model, *data, *device, *out, *resume, *init, *optimizer, *shuffle;
+    double val_split;
+    uint64_t limit;
+    int threads;
+    bool quiet;
+    bool model_given, epochs_given, steps_given, device_given;
+} train_args;
+
+/* ---- the command line ---- */
+
+/* What a run was begun with stays: only how far and where it goes on may be changed. */
+static mg_status check_resume(const cli_syntax *s)
+{
+    static const char *const allowed[] = {"resume",  "epochs", "max-steps", "device",
+                                          "threads", "data",   "quiet"};
+    for (int i = 0; i < s->option_count; i++) {
+        bool fits = !s->options[i].given;
+        for (int j = 0; j < MG_COUNT_OF(allowed); j++)
+            fits = fits || !strcmp(s->options[i].name, allowed[j]);
+        if (!fits)
+            return mg__fail(MG_ERR_INVALID,
+                            "train: --%s cannot be changed with --resume; see mnist_gpu train "
+                            "--help",
+                            s->options[i].name);
+    }
+    return MG_OK;
+}
+
+static mg_status parse(train_args *a, int argc, char **argv)
+{
+    static const char *const optimizers[] = {"adam", "sgd", NULL};
+    static const char *const shuffles[] = {"epoch", "none", NULL};
+    mg_train_options *o = &a->options;
+    cli_option options[] = {
+        CLI_OPT_TEXT("model", "PRESET|FILE", &a->model,
+                     "lenet5, lenet-valid, lenet-61k, or a file of model text"),
+        CLI_OPT_INT("epochs", "N", &o->epochs, 1, INT_MAX, "passes over the training images"),
+        CLI_OPT_INT("batch", "N", &o->batch, 1, 65536, "images in a step"),
+        CLI_OPT_DOUBLE("lr", "X", &o->lr, 0, 1e30, CLI_ABOVE_MIN, "learning rate"),
+        CLI_OPT_CHOICE("optimizer", optimizers, &a->optimizer, "how weights follow gradients"),
+        CLI_OPT_DOUBLE("momentum", "X", &o->momentum, 0, 1, CLI_BELOW_MAX, "of sgd"),
+        CLI_OPT_U64("seed", "N", &o->seed, UINT64_MAX, "of initial weights and order of images"),
+        CLI_OPT_DOUBLE("val-split", "X", &a->val_split, 0, 1, CLI_BELOW_MAX,
+                       "the last part of the training images is kept for validation; 0 = none"),
+        CLI_OPT_TEXT("data", "DIR", &a->data, "IDX files, raw or .gz [searched for, else fetched]"),
+        CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
+        CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
+        CLI_OPT_TEXT("out", "DIR", &a->out, "run directory [runs/<time>-<model>]"),
+        CLI_OPT_TEXT("resume", "DIR", &a->resume,
+                     "go on with the run in DIR; only --epochs, --max-steps, --device, "
+                     "--threads, --data and --quiet go with it"),
+        CLI_OPT_TEXT("init", "RUN|WEIGHTS", &a->init,
+                     "start from these weights, and from their model unless --model is given"),
+        CLI_OPT_CHOICE("shuffle", shuffles, &a->shuffle,
+                       "a new order of images every epoch, or "
+                       "the order of the file"),
+        CLI_OPT_U64("max-steps", "N", &o->max_steps, UINT64_MAX,
+                    "end after so many steps in all; 0 = no limit"),
+        CLI_OPT_U64("limit", "N", &a->limit, UINT32_MAX,
+                    "use only the first N training images; 0 = all"),
+        CLI_OPT_FLAG("quiet", &a->quiet, "print the test result only"),
+    };
+    options[2].alias = "batch-size";
+    const cli_syntax syntax = {
+        .command = "train",
+        .arguments = "",
+        .about = "Trains a network and keeps it in a run directory: config.json, metrics.csv, "
+                 "best.safetensors (best validation accuracy), last.safetensors and the state for "
+                 "--resume. Ctrl-C finishes the step and saves; a second one kills.",
+        .options = options,
+        .option_count = MG_COUNT_OF(options),
+    };
+    mg_status st = cli_parse(&syntax, argc, argv, NULL);
+    if (!st && a->resume) st = check_resume(&syntax);
+    snprintf(o->optimizer, sizeof o->optimizer, "%s", a->optimizer);
+    o->shuffle = !strcmp(a->shuffle, "epoch");
+    a->model_given = cli_given(&syntax, "model");
+    a->epochs_given = cli_given(&syntax, "epochs");
+    a->steps_given = cli_given(&syntax, "max-steps");
+    a->device_given = cli_given(&syntax, "device");
+    return st;
+}
+
+/* ---- what to train, and on what ---- */
+
+/* The config and model of a new run. *params: initial weights, malloc'd, if --init gave some. */
+static mg_status begin_new(train_run *run, float **params, const train_args *a)
+{
+    mg_status st = MG_OK;
+    char *path = NULL, *dir = NULL;
+    run->config.options = a->options;
+    run->config.val_split = a->val_split;
+    run->config.limit = (uint32_t)a->limit;
+    if (a->init) MG_TRY(mg__run_weights_path(&path, &dir, a->init));
+    if (!a->init || a->model_given) MG_TRY(mg_model_load(&run->model, a->model));
+    if (a->init) MG_TRY(mg_weights_load(&run->model, params, path, run->model));
+    run->config.model_name = strdup(mg_model_name(run->model));
+    run->config.model_text = strdup(mg_model_text(run->model));
+    if (!run->config.model_name || !run->config.model_text) MG_FAIL(MG_ERR_MEMORY, "out of memory");
+out:
+    free(path);
+    free(dir);
+    return st;
+}
+
+/* The config and model of an old run, with what may be changed. */
+static mg_status begin_again(train_run *run, const train_args *a)
+{
+    mg_status st;
+    run->dir = strdup(a->resume);
+    if (!run->dir) MG_FAIL(MG_ERR_MEMORY, "out of memory");
+    MG_TRY(mg__run_load_config(&run->config, run->dir));
+    MG_TRY(mg_model_parse(&run->model, run->config.model_text, run->config.model_name));
+    if (a->epochs_given) run->config.options.epochs = a->options.epochs;
+    if (a->steps_given) run->config.options.max_steps = a->options.max_steps;
+out:
+    return st;
+}
+
+typedef struct train_data {
+    mg_dataset *all, *test; /* test: NULL if the set has no test files */
+    mg_dataset train, val;  /* views of `all` */
+} train_data;
+
+/* Divides the images as Keras does: the last part is for validation, rounded up. */
+static mg_status divide(train_data *data, train_run *run)
+{
+    mg_run_config *c = &run->config;
+    const uint32_t all = data->all->count, used = c->limit && c->limit < all ? c->limit : all;
+    const uint32_t train = (uint32_t)floor(used * (1 - c->val_split)), val = used - train;
+    if (!train)
+        return mg__fail(MG_ERR_MISMATCH,
+                        "%s: no training images left of %u with a validation split of %g",
+                        data->all->source, used, c->val_split);
+    if (run->resumed && (train != c->train_count || val != c->val_count))
+        return mg__fail(MG_ERR_MISMATCH,
+                        "%s: divides into %u training and %u validation images, but the run began "
+                        "with %u and %u",
+                        data->all->source, train, val, c->train_count, c->val_count);
+    c->train_count = train;
+    c->val_count = val;
+    data->train = mg_dataset_slice(data->all, 0, train);
+    data->val = mg_dataset_slice(data->all, train, val);
+    return MG_OK;
+}
+
+static mg_status load_data(train_data *data, train_run *run, const char *named)
+{
+    mg_status st;
+    char *dir = NULL;
+    MG_TRY(cli_find_data(&dir, named ? named : run->config.data));
+    free(run->config.data);
+    run->config.data = dir;
+    MG_TRY(mg_dataset_load(&data->all, dir, MG_SPLIT_TRAIN));
+    st = mg_dataset_load(&data->test, dir, MG_SPLIT_TEST);
+    if (st != MG_ERR_NOT_FOUND) MG_TRY(st);
+    MG_TRY(divide(data, run));
+out:
+    return st;
+}
+
+/* The device as asked for; else the run's own, so that it goes on bit for bit. */
+static mg_status open_device(train_run *run, const train_args *a)
+{
+    const char *own = run->config.device, *name = own && !a->device_given ? own : a->device;
+    mg_status st = mg_backend_open(&run->backend, name, a->threads);
+    if (st) return st;
+    free(run->config.device);
+    run->config.device = strdup(mg_backend_name(run->backend));
+    return run->config.device ? MG_OK : mg__fail(MG_ERR_MEMORY, "out of memory");
+}
+
+/* ---- what is shown ---- */
+
+static mg_status print_header(const train_run *run, const train_data *data)
+{
+    char *summary = NULL;
+    const char *reason = mg_backend_fallback_reason(run->backend);
+    const mg_status st = mg_model_summary(&summary, run->model);
+    if (st) return st;
+    printf("%s\n", summary);
+    printf("Device: %s\n", mg_backend_description(run->backend));
+    if (*reason) printf("No GPU: %s\n", reason);
+    printf("Data:   %s: %u training, %u validation, %u test images of %ux%ux%u\n", run->config.data,
+           data->train.count, data->val.count, data->test ? data->test->count : 0,
+           data->train.channels, data->train.height, data->train.width);
+    free(summary);
+    return MG_OK;
+}
+
+/* The only look at the test set: with the best weights, after training. */
+static mg_status test(const train_run *run, const mg_dataset *set)
+{
+    mg_status st;
+    cli_network best = {0};
+    mg_evaluation *e = NULL;
+    MG_TRY(cli_network_load(&best, run->dir, NULL));
+    if (set) {
+        MG_TRY(mg_evaluate(&e, run->backend, best.model, best.params, set));
+        printf("test: %.2f %% (%u of %u), loss %.4f\n", 100 * e->accuracy, e->correct, e->count,
+               e->loss);
+    }
+    if (run->best_epoch)
+        printf("saved: %s (epoch %d)\n", best.path, run->best_epoch);
+    else
+        printf("saved: %s (before the end of the first epoch)\n", best.path);
+out:
+    mg_evaluation_free(e);
+    cli_network_free(&best);
+    return st;
+}
+
+/* ---- the command ---- */
+
+static mg_status train(train_run *run, const train_args *a, const float *init)
+{
+    mg_status st;
+    bool done = false;
+    if (init) MG_TRY(mg_trainer_set_params(run->trainer, init));
+    if (run->resumed)
+        MG_TRY(train_run_resume(run, &done));
+    else
+        MG_TRY(train_run_create(run, a->out));
+    if (!run->quiet) printf("Run:    %s\n\n", run->dir);
+    if (done)
+        printf("This run is finished already; --epochs or --max-steps can take it further.\n");
+    MG_TRY(cli_flush());
+    if (!done) MG_TRY(train_run_go(run));
+out:
+    return st;
+}
+
+mg_status cmd_train(int argc, char **argv)
+{
+    mg_status st;
+    train_args a = {.options = mg_train_options_default(),
+                    .model = "lenet5",
+                    .device = "auto",
+                    .optimizer = "adam",
+                    .shuffle = "epoch",
+                    .val_split = 0.1};
+    train_run run = {0};
+    train_data data = {0};
+    float *init = NULL;
+    MG_TRY(parse(&a, argc, argv));
+    run.quiet = a.quiet;
+    run.resumed = a.resume != NULL;
+    MG_TRY(run.resumed ? begin_again(&run, &a) : begin_new(&run, &init, &a));
+    MG_TRY(open_device(&run, &a));
+    MG_TRY(load_data(&data, &run, a.data));
+    if (!run.quiet) MG_TRY(print_header(&run, &data));
+    MG_TRY(mg_trainer_create(&run.trainer, run.backend, run.model, &data.train,
+                             data.val.count ? &data.val : NULL, &run.config.options));
+    MG_TRY(train(&run, &a, init));
+    MG_TRY(test(&run, data.test));
+out:
+    train_run_free(&run);
+    mg_dataset_free(data.all);
+    mg_dataset_free(data.test);
+    free(init);
+    return st;
+}

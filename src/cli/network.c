@@ -1,0 +1,51 @@
+/* What several commands need: a trained network, and JSON. */
+#include "cli.h"
+#include "io/file.h"
+#include "mnist_gpu/weights.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+mg_status cli_network_load(cli_network *out, const char *run_or_file, const char *model)
+{
+    mg_status st;
+    cli_network n = {0};
+    MG_TRY(mg__run_weights_path(&n.path, &n.run, run_or_file));
+    st = n.run ? mg__run_load_config(&n.config, n.run) : MG_OK;
+    if (st != MG_ERR_NOT_FOUND) MG_TRY(st); /* a directory with nothing but weights will do */
+    if (model) MG_TRY(mg_model_load(&n.model, model));
+    MG_TRY(mg_weights_load(&n.model, &n.params, n.path, n.model));
+    *out = n;
+    n = (cli_network){0};
+out:
+    cli_network_free(&n);
+    return st;
+}
+
+void cli_network_free(cli_network *n)
+{
+    mg_model_free(n->model);
+    mg__run_config_free(&n->config);
+    free(n->params);
+    free(n->path);
+    free(n->run);
+}
+
+json_t *cli_json_text(const char *text)
+{
+    char shown[MG_SHOWN_SIZE];
+    json_t *string = json_string(text);
+    return string ? string : json_string(mg__shown(shown, text));
+}
+
+json_t *cli_json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+mg_status cli_print_json(json_t *root)
+{
+    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    json_decref(root);
+    if (!text) return mg__fail(MG_ERR_MEMORY, "out of memory for the JSON text");
+    puts(text);
+    free(text);
+    return MG_OK;
+}

@@ -1,0 +1,165 @@
+#define _POSIX_C_SOURCE 200809L /* sigaction, strdup */
+#include "train_run.h"
+#include "term.h"
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t stop_asked;
+
+static void restore_signals(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
+static void ask_to_stop(int number)
+{
+    (void)number;
+    stop_asked = 1;
+    restore_signals(); /* the second one kills */
+}
+
+/* A signal that is ignored, as nohup or a shell's background jobs want it, stays so. */
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM};
+    const struct sigaction ask = {.sa_handler = ask_to_stop, .sa_flags = SA_RESTART};
+    for (int i = 0; i < MG_COUNT_OF(numbers); i++) {
+        struct sigaction old;
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &ask, NULL);
+    }
+}
+
+/* ---- what is shown ---- */
+
+static void show_progress(void *user, const mg_progress *p)
+{
+    enum { CELLS = 24 };
+    char bar[TERM_BAR_SIZE];
+    (void)user;
+    term_bar(bar, sizeof bar, STDERR_FILENO, (double)p->step / p->steps, CELLS);
+    term_draw("epoch %d/%d [%s] %u/%u  ETA %.0f s  loss %.4f  accuracy %.2f %%  %.0f images/s",
+              p->epoch, p->epochs, bar, p->step, p->steps, p->eta_seconds, p->loss,
+              100 * p->accuracy, p->images_per_sec);
+}
+
+static void print_epoch(const train_run *run, const mg_epoch *e)
+{
+    term_clear();
+    printf("epoch %d/%d  loss %.4f  accuracy %.2f %%", e->epoch, run->config.options.epochs,
+           e->loss, 100 * e->accuracy);
+    if (run->config.val_count)
+        printf("  val_loss %.4f  val_accuracy %.2f %%", e->val_loss, 100 * e->val_accuracy);
+    printf("  %.1f s  %.0f images/s\n", e->seconds, e->images_per_sec);
+}
+
+/* ---- trainer and run directory ---- */
+
+/* A step can spoil the weights after its loss was still finite; such weights replace no good ones.
+ */
+static mg_status check_finite(const mg_train_state *state)
+{
+    for (size_t i = 0; i < state->length; i++)
+        if (!isfinite(state->params[i]))
+            return mg__fail(MG_ERR_NUMERIC,
+                            "a weight is not finite after step %llu: try a lower learning rate",
+                            (unsigned long long)state->step);
+    return MG_OK;
+}
+
+static mg_status save(train_run *run)
+{
+    mg_status st;
+    mg_train_state *state = NULL;
+    MG_TRY(mg_trainer_save(run->trainer, &state));
+    MG_TRY(check_finite(state));
+    MG_TRY(mg__run_save(run->dir, run->model, state));
+    run->best_epoch = state->best_epoch;
+out:
+    mg_train_state_free(state);
+    return st;
+}
+
+static mg_status on_epoch(void *user, const mg_epoch *epoch)
+{
+    train_run *run = user;
+    const mg_status st = save(run);
+    if (st) return st;
+    if (!run->quiet) print_epoch(run, epoch);
+    return cli_flush(); /* nobody reads any more: end, with nothing lost */
+}
+
+static bool on_stop(void *user)
+{
+    (void)user;
+    return stop_asked;
+}
+
+mg_status train_run_create(train_run *run, const char *dir)
+{
+    mg_status st;
+    char *made = NULL;
+    if (dir) {
+        MG_TRY(mg__run_make_dir(dir));
+        made = strdup(dir);
+        if (!made) MG_FAIL(MG_ERR_MEMORY, "out of memory");
+    } else {
+        MG_TRY(mg__run_new_dir(&made, mg_model_name(run->model)));
+    }
+    run->dir = made;
+    MG_TRY(mg__run_save_config(run->dir, &run->config));
+    MG_TRY(save(run));
+out:
+    return st;
+}
+
+mg_status train_run_resume(train_run *run, bool *done)
+{
+    mg_status st;
+    mg_train_state *state = NULL;
+    const mg_train_options *o = &run->config.options;
+    MG_TRY(mg__run_load(&state, run->dir, run->model));
+    MG_TRY(mg_trainer_restore(run->trainer, state));
+    MG_TRY(mg__run_save_config(run->dir, &run->config));
+    run->best_epoch = state->best_epoch;
+    *done = state->epoch >= (uint32_t)o->epochs || (o->max_steps && state->step >= o->max_steps);
+out:
+    mg_train_state_free(state);
+    return st;
+}
+
+mg_status train_run_go(train_run *run)
+{
+    const mg_train_hooks hooks = {.user = run,
+                                  .progress = run->quiet ? NULL : show_progress,
+                                  .epoch = on_epoch,
+                                  .stop = on_stop};
+    catch_signals();
+    mg_status st = mg_trainer_run(run->trainer, &hooks);
+    term_clear();
+    const bool interrupted = st == MG_ERR_INTERRUPTED;
+    if (st == MG_OK || interrupted) st = save(run); /* the end may lie within an epoch */
+    restore_signals();
+    if (interrupted && !st)
+        st = mg__fail(MG_ERR_INTERRUPTED,
+                      "interrupted, all is saved; to go on: "
+                      "mnist_gpu train --resume %s",
+                      run->dir);
+    return st;
+}
+
+void train_run_free(train_run *run)
+{
+    mg_trainer_free(run->trainer);
+    mg_backend_close(run->backend);
+    mg_model_free(run->model);
+    mg__run_config_free(&run->config);
+    free(run->dir);
+}

@@ -1,0 +1,34 @@
+/* A training and the directory that keeps it: the trainer makes states, the run directory stores
+ * them, and a signal ends it in order. */
+#ifndef CLI_TRAIN_RUN_H
+#define CLI_TRAIN_RUN_H
+
+#include "cli.h"
+
+typedef struct train_run {
+    mg_run_config config;
+    mg_model *model;
+    mg_backend *backend;
+    mg_trainer *trainer;
+    char *dir;      /* NULL until train_run_create */
+    int best_epoch; /* of the state last saved or loaded */
+    bool quiet;     /* no bar, no line per epoch */
+    bool resumed;
+} train_run;
+
+/* Makes the run directory, `dir` or a new one under runs/ if it is NULL, and saves the trainer's
+ * initial state in it, so that a run can be resumed from its very beginning.
+ * MG_ERR_INVALID: `dir` holds a run already. */
+mg_status train_run_create(train_run *run, const char *dir);
+
+/* Takes the trainer to where the run in run->dir was saved, and saves the present config. *done:
+ * there is nothing left to train. */
+mg_status train_run_resume(train_run *run, bool *done);
+
+/* Trains to the end, saving after every epoch and at the end. SIGINT or SIGTERM: finishes the step,
+ * saves, MG_ERR_INTERRUPTED; a second one kills. MG_ERR_NUMERIC: what was last saved is kept. */
+mg_status train_run_go(train_run *run);
+
+void train_run_free(train_run *run); /* frees the members */
+
+#endif
