@@ -1,0 +1,63 @@
+/* The launchers: what the host code of src/cuda sees of the kernels. Each enqueues on `stream` and
+ * returns the launch's error. Pointers are device memory; what the kernels read there (the step's
+ * state, labels) they read when they run, so that a recorded launch can be replayed. Results are
+ * the same bits every time: sums have a fixed order, there are no float atomics.
+ *
+ * Sizes: batch 1 .. 65536, everything else at least 1; no product of them needs to fit 32 bits. */
+#ifndef MG_KERNELS_H
+#define MG_KERNELS_H
+
+#include "backend.h"
+#include <cuda_runtime_api.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- step.cu ---- */
+
+/* y[i][p] = table[pixels[image][p]] and labels[i] = feed->labels[image] for the batch's valid rows,
+ * 0 for the others; image = order[cursor + i].
+ * table [256] f32: the normalised value of every pixel value; y [batch][size] f32; size = c*h*w;
+ * feed: its pixels, labels, order, state and batch_labels. */
+cudaError_t mg__launch_gather(float *y, const float *table, const mg_feed *feed, int batch,
+                              size_t size, cudaStream_t stream);
+
+/* One optimizer step, as mg_update says. */
+cudaError_t mg__launch_adam(const mg_update *update, cudaStream_t stream);
+cudaError_t mg__launch_sgd(const mg_update *update, cudaStream_t stream);
+
+/* cursor += batch, slot += 1, step += training. */
+cudaError_t mg__launch_advance(mg_step_state *state, bool training, cudaStream_t stream);
+
+/* ---- layers.cu ---- */
+
+/* y[n][c][i] += b[c]; y [batch][channels][size] f32, b [channels] f32. A dense layer has size 1. */
+cudaError_t mg__launch_bias_add(float *y, const float *b, int batch, int channels, size_t size,
+                                cudaStream_t stream);
+
+/* db[c] = sum over n, i of dy[n][c][i]. Long sums take two launches, the first of which writes
+ * mg__bias_gradient_parts() partial sums per channel:
+ * partial [channels][parts] f32, unused (may be NULL) where parts = 1. */
+int mg__bias_gradient_parts(int batch, size_t size);
+cudaError_t mg__launch_bias_gradient(float *db, const float *dy, float *partial, int batch,
+                                     int channels, size_t size, cudaStream_t stream);
+
+/* y = max(x, 0), a NaN stays one; dx = dy where y > 0, else 0. [count] f32. */
+cudaError_t mg__launch_relu(float *y, const float *x, size_t count, cudaStream_t stream);
+cudaError_t mg__launch_relu_backward(float *dx, const float *dy, const float *y, size_t count,
+                                     cudaStream_t stream);
+
+/* Softmax and cross-entropy: formulas in src/layers/softmax_xent.c.
+ * x, y, dx [batch][classes] f32, classes <= 256; rows [batch]: scratch, each row's statistics;
+ * feed: batch_labels, state, stats, predictions. */
+cudaError_t mg__launch_softmax_xent(float *y, mg_step_stat *rows, const float *x,
+                                    const mg_feed *feed, int batch, int classes,
+                                    cudaStream_t stream);
+cudaError_t mg__launch_softmax_xent_backward(float *dx, const float *y, const mg_feed *feed,
+                                             int batch, int classes, cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,27 @@
+/* relu: own kernels. */
+#include "cuda/cuda_backend.h"
+
+static size_t count_of(const mg_op *op)
+{
+    return (size_t)op->batch * mg_shape_size(op->layer->out);
+}
+
+static mg_status forward(mg_op *op)
+{
+    mg_status st = MG_OK;
+    MG_CUDA(mg__launch_relu(op->y, op->x, count_of(op), mg__cuda(op->backend)->stream));
+out:
+    return st;
+}
+
+static mg_status backward(mg_op *op)
+{
+    mg_status st = MG_OK;
+    if (!op->dx) return MG_OK;
+    MG_CUDA(mg__launch_relu_backward(op->dx, op->dy, op->y, count_of(op),
+                                     mg__cuda(op->backend)->stream));
+out:
+    return st;
+}
+
+const mg_layer_ops mg_cuda_relu = {.forward = forward, .backward = backward};
