@@ -1,0 +1,79 @@
+#include "fibre.h"
+#include "standin.h"
+
+#include <cstdlib>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+STANDIN_ASAN(extern "C" {
+    void __sanitizer_start_switch_fiber(void **fake, const void *bottom, size_t size);
+    void __sanitizer_finish_switch_fiber(void *fake, const void **bottom, size_t *size);
+})
+
+namespace standin
+{
+constexpr size_t stack_bytes = 128 << 10;
+constexpr uint64_t canary = 0x5ca1ab1e0ddba11dull; /* at the far end of each stack */
+
+static Fibre host = {{}, true, nullptr, nullptr, nullptr, nullptr};
+static Fibre *starting;
+STANDIN_ASAN(static const void *host_stack; static size_t host_stack_bytes;)
+
+static void first_entry()
+{
+    STANDIN_ASAN(__sanitizer_finish_switch_fiber(nullptr, &host_stack, &host_stack_bytes);)
+    starting->run(starting);
+    std::abort();
+}
+
+[[noreturn]] static __attribute__((noinline, no_sanitize("address"))) void go_to(Fibre *to)
+{
+    if (to->started) __builtin_longjmp(to->resume, 1);
+    ucontext_t context;
+    getcontext(&context);
+    context.uc_stack.ss_sp = to->stack;
+    context.uc_stack.ss_size = stack_bytes;
+    context.uc_link = nullptr;
+    makecontext(&context, first_entry, 0);
+    to->started = true;
+    starting = to;
+    setcontext(&context);
+    std::abort();
+}
+
+/* No system call in it, unlike swapcontext: a barrier switches once for every thread. */
+static __attribute__((noinline, no_sanitize("address"))) void switch_stack(Fibre *from, Fibre *to)
+{
+    if (__builtin_setjmp(from->resume) == 0) go_to(to);
+}
+
+Fibre *create_fibre(void (*run)(Fibre *))
+{
+    void *stack = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (stack == MAP_FAILED) die("no memory for the stack of a thread");
+    std::memcpy(stack, &canary, sizeof canary);
+    Fibre *f = new Fibre{{}, false, static_cast<char *>(stack), run, nullptr, nullptr};
+    TSAN(f->tsan = __tsan_create_fiber(0);)
+    return f;
+}
+
+bool enter_fibre(Fibre *f)
+{
+    TSAN(host.tsan = __tsan_get_current_fiber(); __tsan_switch_to_fiber(f->tsan, 1);)
+    STANDIN_ASAN(__sanitizer_start_switch_fiber(&host.asan_fake, f->stack, stack_bytes);)
+    switch_stack(&host, f);
+    STANDIN_ASAN(__sanitizer_finish_switch_fiber(host.asan_fake, nullptr, nullptr);)
+    uint64_t end;
+    std::memcpy(&end, f->stack, sizeof end);
+    return end == canary;
+}
+
+void leave_fibre(Fibre *f)
+{
+    TSAN(__tsan_switch_to_fiber(host.tsan, 1);)
+    STANDIN_ASAN(__sanitizer_start_switch_fiber(&f->asan_fake, host_stack, host_stack_bytes);)
+    switch_stack(f, &host);
+    STANDIN_ASAN(__sanitizer_finish_switch_fiber(f->asan_fake, nullptr, nullptr);)
+}
+} // namespace standin
