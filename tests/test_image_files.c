@@ -270,6 +270,19 @@ static void test_huge(void **state)
     }
 }
 
+/* More codes in a Huffman table than there are bytes to encode: stb_image would write past it. */
+static void test_huffman_overflow(void **state)
+{
+    (void)state;
+    blob jpeg = make_jpeg(1, 1, (uint8_t[]){0});
+    size_t at = 2;
+    while (jpeg.bytes[at + 1] != 0xc4)
+        at += 2 + (size_t)(jpeg.bytes[at + 2] << 8 | jpeg.bytes[at + 3]);
+    jpeg.bytes[at + 5 + 14] = jpeg.bytes[at + 5 + 15] = 200;
+    assert_refused(&jpeg, "Huffman");
+    free(jpeg.bytes);
+}
+
 /* 16 x 16 pixels by its header, 256 MB when inflated. */
 static void test_bomb(void **state)
 {
@@ -296,7 +309,7 @@ static void test_bomb(void **state)
 
     struct rusage before, after;
     getrusage(RUSAGE_SELF, &before);
-    assert_refused(&bomb, "PNG");
+    assert_refused(&bomb, "more data than its size allows");
     getrusage(RUSAGE_SELF, &after);
     assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 64 << 10); /* KiB */
     free(bomb.bytes);
@@ -306,11 +319,17 @@ static void test_bomb(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png),         cmocka_unit_test(test_bmp),
-        cmocka_unit_test(test_jpeg),        cmocka_unit_test(test_pnm),
-        cmocka_unit_test(test_load),        cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_damaged),     cmocka_unit_test(test_random_bytes),
-        cmocka_unit_test(test_wrong_magic), cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_png),
+        cmocka_unit_test(test_bmp),
+        cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_pnm),
+        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_wrong_magic),
+        cmocka_unit_test(test_huge),
+        cmocka_unit_test(test_huffman_overflow),
         cmocka_unit_test(test_bomb),
     };
     return cmocka_run_group_tests_name("image_files", tests, NULL, NULL);

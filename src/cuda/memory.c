@@ -30,7 +30,7 @@ mg_status mg__cuda_alloc(mg_backend *be, void **out, size_t bytes)
     *out = memory;
     memory = NULL;
 out:
-    cudaFree(memory);
+    if (memory) cudaFree(memory);
     return st;
 }
 
@@ -101,7 +101,7 @@ mg_status mg__cuda_workspace(mg_cuda *cu, size_t bytes)
     cu->workspace_bytes = bytes;
     grown = NULL;
 out:
-    cudaFree(grown);
+    if (grown) cudaFree(grown);
     return st;
 }
 

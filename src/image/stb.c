@@ -5,19 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one allocation of stb_image may take. A small PNG can inflate to gigabytes whatever size its
- * header states; this is what stops it. */
-static _Thread_local size_t allocation_limit;
+/* What one allocation of stb_image may take, and whether more was asked for. A small PNG can
+ * inflate to gigabytes whatever size its header states; this is what stops it. */
+static _Thread_local struct {
+    size_t limit;
+    bool exceeded;
+} allocation;
+
+static bool may_allocate(size_t bytes)
+{
+    if (bytes > allocation.limit) allocation.exceeded = true;
+    return bytes <= allocation.limit;
+}
 
 /* Zeroed, so that what a damaged file leaves out is black and not what was there before. */
-static void *limited_malloc(size_t bytes)
-{
-    return bytes <= allocation_limit ? calloc(1, bytes) : NULL;
-}
+static void *limited_malloc(size_t bytes) { return may_allocate(bytes) ? calloc(1, bytes) : NULL; }
 
 static void *limited_realloc(void *old, size_t bytes)
 {
-    return bytes <= allocation_limit ? realloc(old, bytes) : NULL;
+    return may_allocate(bytes) ? realloc(old, bytes) : NULL;
 }
 
 /* stb_image copies nothing to NULL where a PNG has an empty IDAT; memcpy may not be asked to. */
@@ -106,7 +112,10 @@ static mg_status failure(const reader *r, const char *name, const char *format)
     if (r->past_end)
         return mg__fail(MG_ERR_FORMAT, "%s: truncated %s: the picture goes on after the %zu bytes",
                         name, format, r->size);
-    return mg__fail(MG_ERR_FORMAT, "%s: unreadable %s: %s", name, format, stbi_failure_reason());
+    const char *reason = stbi_failure_reason();
+    if (allocation.exceeded) reason = "more data than its size allows";
+    return mg__fail(MG_ERR_FORMAT, "%s: unreadable %s: %s", name, format,
+                    reason ? reason : "damaged");
 }
 
 /* stb_image 2.27 trusts the number of codes in a JPEG's Huffman tables and writes past them. This
@@ -160,7 +169,8 @@ mg_status mg__decode_stb(mg_image **out, const uint8_t *bytes, size_t size, cons
     if (bytes[0] == 0xff && !huffman_tables_fit(bytes, size)) /* JPEG */
         MG_FAIL(MG_ERR_FORMAT, "%s: unreadable %s: a Huffman table of more than 255 codes", name,
                 format);
-    allocation_limit = 64 << 10; /* the header's tables */
+    allocation.limit = 64 << 10; /* the header's tables */
+    allocation.exceeded = false;
     if (!stbi_info_from_callbacks(&callbacks, &header, &width, &height, &channels)) {
         /* The reason is that of the last format tried; decoding tries only the right one. */
         pixels = stbi_load_from_callbacks(&callbacks, &file, &width, &height, &channels, 0);
@@ -171,7 +181,7 @@ mg_status mg__decode_stb(mg_image **out, const uint8_t *bytes, size_t size, cons
     MG_TRY(mg__image_check_size(width, height < 0 ? -(int64_t)height : height, name));
 
     /* Four 16-bit channels with room for padding to blocks, twice; the file itself, twice. */
-    allocation_limit = ((size_t)width + 64) * ((size_t)abs(height) + 64) * 16 + 2 * size;
+    allocation.limit = ((size_t)width + 64) * ((size_t)abs(height) + 64) * 16 + 2 * size;
     pixels = stbi_load_from_callbacks(&callbacks, &file, &width, &height, &channels, 0);
     if (!pixels || file.past_end) {
         st = failure(&file, name, format);

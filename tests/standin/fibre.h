@@ -27,6 +27,7 @@ struct Fibre {
     char *stack;
     void (*run)(Fibre *);
     void *asan_fake, *tsan;
+    Fibre *next;
 };
 
 /* run() starts with the first enter(); it must never return. Fibres live as long as the program. */

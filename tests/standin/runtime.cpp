@@ -77,8 +77,7 @@ static struct Grid {
 } grid;
 
 static std::deque<Block> slots;
-/* own: one for each resident thread, under TSan. Never destroyed: fibres live as long. */
-static std::vector<Fibre *> &idle = *new std::vector<Fibre *>, &own = *new std::vector<Fibre *>;
+static std::vector<Fibre *> idle, own; /* own: one for each resident thread, under TSan */
 static Thread *current;
 static Thread *assigned; /* to the fibre about to be entered */
 const Position *here;

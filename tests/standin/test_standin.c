@@ -32,7 +32,7 @@ typedef struct planted {
 static const planted faults[] = {
     /* kernels */
     {PLAIN | ASAN, "missing_barrier", "fwd", "noticed: y[0] is a NaN", NULL},
-    {PLAIN | ASAN, "missing_barrier", "rev", "noticed: y[0] is a NaN", NULL},
+    {PLAIN | ASAN, "missing_barrier", "rev", "noticed: y[128] is a NaN", NULL},
     {TSAN, "missing_barrier", "fwd", "ThreadSanitizer: data race", "missing_barrier"},
     {TSAN, "missing_syncwarp", "fwd", "ThreadSanitizer: data race", "missing_syncwarp"},
     {TSAN, "block_race", "fwd", "ThreadSanitizer: data race", "sum_racy"},
