@@ -1,62 +1,92 @@
-# Shared by the scripts: what the build needs, and how it gets here. Sourced with bash, `set -euo pipefail`.
 # shellcheck shell=bash
+# What the scripts share: installing what is missing, configuring, building. Sourced, from the
+# repository's root.
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-jobs=$(nproc 2>/dev/null || echo 2)
+say() { printf '== %s\n' "$*"; }
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
 
-say() { printf '%s\n' "$*" >&2; }
-die() { say "$(basename "$0"): $*"; exit 1; }
+# ---- what the build needs ----
 
-# have_header FILE: the C compiler finds it.
-have_header() { printf '#include <%s>\n' "$1" | cc -E -x c - >/dev/null 2>&1; }
+readonly CMAKE_NEEDED=3.25
 
-# missing_packages build|tests: the Debian packages that lack, on one line.
+# The C compiler finds the header.
+has_header() { printf '#include <%s>\n' "$1" | cc -E - >/dev/null 2>&1; }
+
+# The CUDA toolkit's compiler is somewhere; it needs g++.
+has_nvcc() { command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; }
+
+# missing_packages program|tests: the Debian packages that are missing to build them, a line each.
 missing_packages() {
-    local missing=()
-    command -v cc >/dev/null || missing+=(gcc libc6-dev)
-    command -v make >/dev/null || missing+=(make)
-    command -v cmake >/dev/null || missing+=(cmake)
-    have_header zlib.h || missing+=(zlib1g-dev)
-    have_header jansson.h || missing+=(libjansson-dev)
-    have_header stb/stb_image.h || missing+=(libstb-dev)
-    have_header curl/curl.h || missing+=(libcurl4-openssl-dev)
-    if [ "$1" = tests ]; then
-        have_header cmocka.h || missing+=(libcmocka-dev)
-    fi
-    printf '%s' "${missing[*]}"
+    local need
+    local -a headers=(zlib.h=zlib1g-dev jansson.h=libjansson-dev stb/stb_image.h=libstb-dev
+        curl/curl.h=libcurl4-openssl-dev)
+    [ "$1" = program ] || headers+=(cmocka.h=libcmocka-dev)
+    command -v cmake >/dev/null || echo cmake
+    command -v make >/dev/null || echo make
+    command -v cc >/dev/null || echo gcc
+    command -v pkg-config >/dev/null || echo pkg-config
+    if has_nvcc && ! command -v c++ >/dev/null; then echo g++; fi
+    has_header stdio.h || echo libc6-dev
+    for need in "${headers[@]}"; do
+        has_header "${need%%=*}" || echo "${need#*=}"
+    done
+    [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
 }
 
-# install_missing build|tests: installs them, as root or with sudo; else prints the command. Asks the network for nothing
-# if all is there.
-install_missing() {
-    local packages sudo=()
-    packages=$(missing_packages "$1")
-    [ -n "$packages" ] || return 0
+# install_packages PACKAGE...: with apt, as root or through sudo. Where that cannot be, says what to
+# run and ends the script.
+install_packages() {
+    local -a sudo=()
+    local -r apt="apt-get install -y --no-install-recommends $*"
     command -v apt-get >/dev/null ||
-        die "missing: $packages (Debian names); install them with this system's package manager"
+        die "missing, by their Debian names: $* (this system has no apt-get: install them with its package manager)"
     if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || die "missing packages; run as root: apt-get install -y $packages"
         sudo=(sudo)
+        if ! command -v sudo >/dev/null || { [ ! -t 0 ] && ! sudo -n true 2>/dev/null; }; then
+            die "missing packages, and not root; run as root: $apt"
+        fi
     fi
-    say "installing: $packages"
-    # shellcheck disable=SC2086 # a list of words
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install -y \
-        --no-install-recommends $packages >/dev/null 2>&1 ||
-        { "${sudo[@]}" apt-get -o DPkg::Lock::Timeout=300 -qq update >/dev/null &&
-            "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq install -y \
-                --no-install-recommends $packages >/dev/null; } ||
-        die "could not install: $packages (no network?); run: apt-get install -y $packages"
+    say "Installing with apt-get: $*"
+    local -a run=("${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+    "${run[@]}" update || say "The package lists could not be updated (no network?)"
+    "${run[@]}" install -y --no-install-recommends "$@" >/dev/null ||
+        die "apt-get failed (no network?); to try by hand, as root: $apt"
 }
 
-# build FOLDER [CMake options]: configures and builds, quietly unless it fails.
-build() {
-    local folder=$1 log
+# install_missing program|tests: does nothing where nothing is missing.
+install_missing() {
+    local -a packages
+    local version
+    mapfile -t packages < <(missing_packages "$1")
+    if [ "${#packages[@]}" -gt 0 ]; then install_packages "${packages[@]}"; fi
+    version=$(cmake --version | sed -n '1s/[^0-9]*//p')
+    printf '%s\n' "$CMAKE_NEEDED" "$version" | sort -CV ||
+        die "CMake $CMAKE_NEEDED or later is needed, found $version"
+}
+
+# ---- the build ----
+
+# configure PRESET [-D...]: prints what is built in, or everything if it fails.
+configure() {
+    local -r preset=$1
+    local log
     shift
-    mkdir -p "$folder"
-    log=$folder/build.log
-    if ! { cmake -S "$root" -B "$folder" "$@" && cmake --build "$folder" -j "$jobs"; } >"$log" 2>&1; then
-        tail -n 40 "$log" >&2
-        die "the build failed; all of its output: $log"
-    fi
-    grep -E '^-- (mnist_gpu |.*left out)' "$log" >&2 || true
+    say "Configuring ($preset)"
+    log=$(cmake --preset "$preset" "$@" 2>&1) || {
+        printf '%s\n' "$log" >&2
+        die "the configuration failed"
+    }
+    sed -n '/^CMake Warning/,/^$/p; /^-- mnist_gpu /,/^-- Configuring/{/^-- Configuring/!p}' <<<"$log"
+}
+
+# build PRESET [TARGET...]
+build() {
+    local -r preset=$1
+    shift
+    say "Building ($preset)"
+    cmake --build --preset "$preset" --parallel "$(nproc)" ${1+--target "$@"} ||
+        die "the build failed"
 }

@@ -1,31 +1,55 @@
 #!/usr/bin/env bash
-# Builds and runs all tests: the release build, and the CPU part under AddressSanitizer and UBSan. Arguments that begin
-# with -D go to CMake. Ends with a line of counts; exit status 0 if nothing failed. Real MNIST is found through
-# MNIST_GPU_DATA; tests that need it are skipped without.
+# Builds and runs all tests, see usage.
 set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/lib.sh"
+. scripts/lib.sh
 
-install_missing tests
+usage() {
+    cat <<'TEXT'
+Usage: scripts/test.sh [-DOPTION=VALUE...]
 
-# One GPU architecture is enough to see that the kernels compile cleanly: all nine take minutes.
-export CUDAARCHS=${CUDAARCHS:-90-real}
-passed=0 failed=0 skipped=0
-
-# run_tests FOLDER: adds ctest's counts to the sums.
-run_tests() {
-    local results=$1/results.txt
-    ctest --test-dir "$1" --output-on-failure -j "$jobs" --output-log "$results" || true
-    passed=$((passed + $(grep -cE ' Passed +[0-9.]+ sec' "$results" || true)))
-    skipped=$((skipped + $(grep -cE '\*\*\*Skipped' "$results" || true)))
-    failed=$((failed + $(grep -cE '\*\*\*(Failed|Timeout|Exception|Not Run)' "$results" || true)))
+Installs what is missing, builds the program with its tests twice, into build/ and, for the CPU
+alone with AddressSanitizer and UndefinedBehaviorSanitizer, into build-asan/, and runs both. -D...
+goes to CMake, for instance -DMNIST_GPU_CUDA=OFF. Tests on real MNIST need it in $MNIST_GPU_DATA.
+TEXT
 }
 
-build "$root/build-test" "$@" -DMNIST_GPU_TESTS=ON
-run_tests "$root/build-test"
-build "$root/build-asan" "$@" -DMNIST_GPU_TESTS=ON -DMNIST_GPU_CUDA=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-    -DMNIST_GPU_SANITIZE=address,undefined
-run_tests "$root/build-asan"
+passed=0 failed=0 skipped=0
 
-echo "$passed passed, $failed failed, $skipped skipped"
+# run_tests PRESET: adds its results to those sums, and says why tests were skipped.
+run_tests() {
+    local -A count=()
+    local name value results
+    say "Testing ($1)"
+    results=$(mktemp)
+    ctest --preset "$1" --parallel "$(nproc)" --output-junit "$results" || true
+    [ -s "$results" ] || die "ctest ($1) left no results"
+
+    # <testsuite ... tests="9" failures="0" disabled="0" skipped="1" ...>, a line to each
+    while read -r name value; do count[$name]=$value; done < <(
+        sed -nE 's/^\s*(tests|failures|disabled|skipped)="([0-9]+)".*/\1 \2/p; /^\s*>/q' "$results")
+    failed=$((failed + count[failures]))
+    skipped=$((skipped + count[skipped] + count[disabled]))
+    passed=$((passed + count[tests] - count[failures] - count[skipped] - count[disabled]))
+    sed -nE 's/^(<system-out>)?(skipped: .*)/\2/p' "$results" | sort -u
+    rm -f "$results"
+}
+
+for argument in "$@"; do
+    case $argument in
+        -h | --help) usage && exit ;;
+        -D*) ;;
+        *) usage >&2 && exit 2 ;;
+    esac
+done
+
+install_missing tests
+configure release "$@"
+build release
+configure asan "$@" -DMNIST_GPU_CUDA=OFF
+build asan
+run_tests release
+run_tests asan
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -44,6 +44,8 @@ static mg_status find_by_download(char **dir, const char *reason)
         fprintf(stderr, "no data found: downloading MNIST to %s\n", cache);
         st = download(cache, NULL);
     }
+    if (st == MG_ERR_NETWORK)
+        mg__fail(st, "%s; --data names a directory that has the files", mg_last_error());
     if (st == MG_ERR_UNSUPPORTED || st == MG_ERR_NOT_FOUND) mg__fail(st, "%s", searched);
     if (st) free(cache);
     free(searched);

@@ -39,15 +39,23 @@ static void catch_signals(void)
 
 /* ---- what is shown ---- */
 
+/* Figures that fit a terminal of 80 columns, and a bar in what is left. */
 static void show_progress(void *user, const mg_progress *p)
 {
-    enum { CELLS = 24 };
-    char bar[TERM_BAR_SIZE];
+    enum { MIN_CELLS = 6, MAX_CELLS = 40 };
+    char head[40], tail[160], bar[TERM_BAR_SIZE];
     (void)user;
-    term_bar(bar, sizeof bar, STDERR_FILENO, (double)p->step / p->steps, CELLS);
-    term_draw("epoch %d/%d [%s] %u/%u  ETA %.0f s  loss %.4f  accuracy %.2f %%  %.0f images/s",
-              p->epoch, p->epochs, bar, p->step, p->steps, p->eta_seconds, p->loss,
-              100 * p->accuracy, p->images_per_sec);
+    const int before = snprintf(head, sizeof head, "epoch %d/%d ", p->epoch, p->epochs);
+    const int after =
+        snprintf(tail, sizeof tail, "%u/%u ETA %.0fs loss %.4f acc %.2f%% %.0f images/s", p->step,
+                 p->steps, p->eta_seconds, p->loss, 100 * p->accuracy, p->images_per_sec);
+    int cells = term_width(STDERR_FILENO) - 1 - before - after - 3; /* "[", "] " */
+    if (cells > MAX_CELLS) cells = MAX_CELLS;
+    term_bar(bar, sizeof bar, STDERR_FILENO, (double)p->step / p->steps, cells);
+    if (cells >= MIN_CELLS)
+        term_draw("%s[%s] %s", head, bar, tail);
+    else
+        term_draw("%s%s", head, tail);
 }
 
 static void print_epoch(const train_run *run, const mg_epoch *e)

@@ -1,4 +1,5 @@
-/* relu: y = max(x, 0); dx = dy where y > 0, else 0. (Nair & Hinton 2010.) */
+/* relu: y = max(x, 0); dx = dy where y > 0, else 0. A NaN stays one, so that the loss shows it.
+ * (Nair & Hinton 2010.) */
 #include "layers/layer.h"
 
 static mg_status infer(mg_layer *l)
@@ -12,7 +13,7 @@ const mg_layer_type mg_type_relu = {.name = "relu", .infer = infer};
 static mg_status forward(mg_op *op)
 {
     const size_t count = mg_shape_size(op->layer->out) * (size_t)op->batch;
-    for (size_t i = 0; i < count; i++) op->y[i] = op->x[i] > 0 ? op->x[i] : 0;
+    for (size_t i = 0; i < count; i++) op->y[i] = op->x[i] <= 0 ? 0 : op->x[i];
     return MG_OK;
 }
 

@@ -239,7 +239,7 @@ static void sgd(const mg_update *u, size_t first, size_t count)
 
 static void relu_forward(float *restrict y, const float *restrict x, size_t count)
 {
-    for (size_t i = 0; i < count; i++) y[i] = x[i] > 0 ? x[i] : 0;
+    for (size_t i = 0; i < count; i++) y[i] = x[i] <= 0 ? 0 : x[i];
 }
 
 static void relu_backward(float *restrict dx, const float *restrict dy, const float *restrict y,
