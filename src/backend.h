@@ -16,7 +16,7 @@ typedef enum mg_optimizer_kind {
     MG_OPTIMIZER_COUNT
 } mg_optimizer_kind;
 
-/* One optimizer step over a whole arena. t = state->step + 1, lr = state->lr.
+/* One optimizer step over an arena, or a part of one. t = state->step + 1, lr = state->lr.
  *   Adam (Kingma & Ba 2015, algorithm 1, as PyTorch computes it), g = dw:
  *     m = m + (1 - beta1)(g - m)      v = beta2 v + (1 - beta2) g g
  *     w = w - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
@@ -47,12 +47,13 @@ typedef struct mg_fused {
     mg_status (*forward)(mg_op *ops);   /* must be there */
     mg_status (*backward)(mg_op *ops);  /* may be NULL */
     void (*release)(mg_op *ops);        /* may be NULL */
+    bool updates;                       /* backward honours the ops' update */
 } mg_fused;
 
 typedef struct mg_backend_ops {
     const char *name;
     const mg_layer_ops *const *layers; /* [MG_LAYER_COUNT] */
-    const mg_fused *fused;             /* patterns, tried in order; ends with name NULL; or NULL */
+    const mg_fused *const *fused;      /* patterns, tried in order; ends with NULL; or NULL */
 
     /* Zeroed memory, 256-byte aligned. MG_ERR_MEMORY names the bytes asked for and, on a GPU, free.
      */

@@ -165,8 +165,10 @@ typedef struct mg_op {
     float *dx;          /* [batch][in]; NULL where nothing needs it: the first layer's */
     const float *w, *b; /* the parameters, or NULL */
     float *dw, *db;     /* backward overwrites them; NULL if not training */
-    void *impl;         /* the backend's own data, made by prepare, freed by release */
-    void *fused_impl;   /* the same for the fused group that begins here, see mg_fused */
+    const struct mg_update *update; /* not NULL: backward updates w and b itself (backend.h), after
+                                       dx, and may leave dw and db unwritten */
+    void *impl;                     /* the backend's own data, made by prepare, freed by release */
+    void *fused_impl; /* the same for the fused group that begins here, see mg_fused */
 } mg_op;
 
 /* A layer's computation on one backend. Rules for forward and backward: they enqueue; they never
@@ -177,6 +179,7 @@ typedef struct mg_layer_ops {
     mg_status (*forward)(mg_op *op);  /* must be there */
     mg_status (*backward)(mg_op *op); /* must be there, but for the input layer */
     void (*release)(mg_op *op);       /* may be NULL */
+    bool updates;                     /* backward honours op->update */
 } mg_layer_ops;
 
 #define MG_LAYER(ID, name)                                                                         \

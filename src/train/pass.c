@@ -96,21 +96,23 @@ static void bind_ops(mg_pass *p)
     }
 }
 
+/* Only what the plan's stages use: a layer inside a fused group has no data of its own, unless it
+ * runs backward alone. */
+static mg_status prepare_stage(mg_pass *p, const mg_stage *s)
+{
+    mg_op *op = &p->ops[s->first];
+    if (s->fused) return s->fused->prepare && !op->fused_impl ? s->fused->prepare(op) : MG_OK;
+    const mg_layer_ops *ops = op->backend->ops->layers[op->layer->kind];
+    return ops->prepare && !op->impl ? ops->prepare(op) : MG_OK;
+}
+
 static mg_status prepare_ops(mg_pass *p)
 {
-    mg_status st = MG_OK;
-    for (int i = 0; i < p->net->model->layer_count; i++) {
-        mg_op *op = &p->ops[i];
-        const mg_layer_ops *ops = op->backend->ops->layers[op->layer->kind];
-        if (ops->prepare && (st = ops->prepare(op))) return mg__fail_in(st, "%s", op->layer->name);
-    }
     for (int i = 0; i < p->stage_count; i++) {
-        const mg_stage *s = &p->plan[i];
-        const bool first_seen = s->fused && !p->ops[s->first].fused_impl;
-        if (first_seen && s->fused->prepare && (st = s->fused->prepare(&p->ops[s->first])))
-            return mg__fail_in(st, "%s", s->name);
+        const mg_status st = prepare_stage(p, &p->plan[i]);
+        if (st) return mg__fail_in(st, "%s", p->plan[i].name);
     }
-    return st;
+    return MG_OK;
 }
 
 static void release_ops(mg_pass *p)

@@ -20,8 +20,9 @@ void mg__net_free(mg_net *net);
  */
 typedef struct mg_pass mg_pass;
 typedef struct mg_stage {
-    char name[64];    /* "conv1 forward", "conv1..maxpool1 forward (conv+relu+maxpool)", "adam" */
-    int first, count; /* layers covered; count 0 for optimizer and advance */
+    char name[128];        /* "conv1 forward", "conv1..maxpool1 forward (conv+relu+maxpool)",
+                             "adam conv1..conv3" */
+    int first, count;      /* layers covered; count 0 for advance */
     const mg_fused *fused; /* the group that the stage belongs to, or NULL */
     mg_status (*enqueue)(mg_pass *pass, const struct mg_stage *stage);
 } mg_stage;

@@ -1,6 +1,6 @@
 /* The plan: the step as a list of stages. Plain, it is every layer's forward, every layer's
  * backward in reverse, the optimizer and advance; groups of layers that the backend can fuse take
- * the place of theirs. */
+ * the place of theirs, and a layer's update may be part of its backward. */
 #include "train/pass.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,10 +24,23 @@ static mg_status run_backward(mg_pass *p, const mg_stage *s)
     return s->fused ? s->fused->backward(op) : layer_ops(op)->backward(op);
 }
 
+/* Where the tensors of layer i and those after it begin in the arena. */
+static size_t tensors_from(const mg_pass *p, int i)
+{
+    const mg_model *m = p->net->model;
+    while (i < m->layer_count && m->layers[i].tensor_count == 0) i++;
+    return i < m->layer_count ? m->layers[i].tensors[0].offset : m->arena_length;
+}
+
 static mg_status run_optimizer(mg_pass *p, const mg_stage *s)
 {
-    (void)s;
-    return p->net->backend->ops->optimizer_step(p->net->backend, &p->update);
+    const size_t first = tensors_from(p, s->first);
+    mg_update part = p->update;
+    part.length = tensors_from(p, s->first + s->count) - first;
+    part.w += first;
+    part.dw += first;
+    for (int i = 0; i < mg__optimizer_slots(part.kind); i++) part.slots[i] += first;
+    return p->net->backend->ops->optimizer_step(p->net->backend, &part);
 }
 
 static mg_status run_advance(mg_pass *p, const mg_stage *s)
@@ -41,7 +54,8 @@ static mg_status run_advance(mg_pass *p, const mg_stage *s)
 static const mg_fused *find_fused(const mg_pass *p, int first)
 {
     const int left = p->net->model->layer_count - first;
-    for (const mg_fused *f = p->net->backend->ops->fused; f && f->name; f++) {
+    const mg_fused *const *next = p->net->backend->ops->fused;
+    for (const mg_fused *f; next && (f = *next); next++) {
         int matched = 0;
         while (matched < f->count && matched < left &&
                p->ops[first + matched].layer->kind == f->kinds[matched])
@@ -51,28 +65,59 @@ static const mg_fused *find_fused(const mg_pass *p, int first)
     return NULL;
 }
 
-static void add_layers(mg_pass *p, int first, int count, const mg_fused *fused, bool forward)
+static mg_stage *add_stage(mg_pass *p, const mg_stage *stage)
 {
-    mg_stage *s = &p->plan[p->stage_count++];
-    const char *phase = forward ? "forward" : "backward";
-    *s = (mg_stage){.first = first, .count = count, .fused = fused};
-    s->enqueue = forward ? run_forward : run_backward;
-    if (fused)
-        snprintf(s->name, sizeof s->name, "%s..%s %s (%s)", p->ops[first].layer->name,
-                 p->ops[first + count - 1].layer->name, phase, fused->name);
-    else
-        snprintf(s->name, sizeof s->name, "%s %s", p->ops[first].layer->name, phase);
+    p->plan[p->stage_count] = *stage;
+    return &p->plan[p->stage_count++];
 }
 
-static void add_step_end(mg_pass *p)
+/* "conv1", or "conv1..relu1" */
+static void name_layers(char *out, size_t size, const mg_pass *p, int first, int count)
+{
+    const mg_layer *l = &p->net->model->layers[first];
+    if (count > 1)
+        snprintf(out, size, "%s..%s", l->name, l[count - 1].name);
+    else
+        snprintf(out, size, "%s", l->name);
+}
+
+static void add_layers(mg_pass *p, int first, int count, const mg_fused *fused, bool forward)
+{
+    char layers[56]; /* two names and the dots */
+    name_layers(layers, sizeof layers, p, first, count);
+    mg_stage *s = add_stage(p, &(mg_stage){.first = first, .count = count, .fused = fused});
+    s->enqueue = forward ? run_forward : run_backward;
+    snprintf(s->name, sizeof s->name, fused ? "%s %s (%s)" : "%s %s", layers,
+             forward ? "forward" : "backward", fused ? fused->name : "");
+}
+
+/* The backward stages, last layer first. Those that can do so update their layers' weights. */
+static void add_backward(mg_pass *p, int first, int count, const mg_fused *fused, bool fuse)
+{
+    for (int i = first; fuse && i < first + count; i++)
+        if (fused ? fused->updates : layer_ops(&p->ops[i])->updates) p->ops[i].update = &p->update;
+    add_layers(p, first, count, fused, false);
+}
+
+/* A stage for every run of layers whose weights no backward stage updates. */
+static void add_optimizer(mg_pass *p)
 {
     static const char *const names[MG_OPTIMIZER_COUNT] = {"adam", "sgd"};
-    if (p->training) {
-        mg_stage *s = &p->plan[p->stage_count++];
-        *s = (mg_stage){.enqueue = run_optimizer};
-        snprintf(s->name, sizeof s->name, "%s", names[p->update.kind]);
+    const int layers = p->net->model->layer_count;
+    for (int i = 0, first = -1, last = -1; i <= layers; i++) {
+        const bool has_tensors = i < layers && p->net->model->layers[i].tensor_count > 0;
+        if (has_tensors && !p->ops[i].update) {
+            if (first < 0) first = i;
+            last = i;
+        }
+        if (first < 0 || !(i == layers || (has_tensors && p->ops[i].update))) continue;
+        char covered[56];
+        name_layers(covered, sizeof covered, p, first, last - first + 1);
+        mg_stage *s = add_stage(
+            p, &(mg_stage){.first = first, .count = last - first + 1, .enqueue = run_optimizer});
+        snprintf(s->name, sizeof s->name, "%s %s", names[p->update.kind], covered);
+        first = -1;
     }
-    p->plan[p->stage_count++] = (mg_stage){.name = "advance", .enqueue = run_advance};
 }
 
 /* A layer's backward is needed if it has parameters, or if a layer before it has: then it has a dx.
@@ -82,7 +127,7 @@ static bool has_backward(const mg_op *op) { return op->dw || op->dx; }
 mg_status mg__plan_make(mg_pass *p, bool fuse)
 {
     const int layers = p->net->model->layer_count;
-    p->plan = calloc((size_t)layers * 2 + 2, sizeof *p->plan);
+    p->plan = calloc((size_t)layers * 3 + 1, sizeof *p->plan); /* at most so many */
     if (!p->plan) return mg__fail(MG_ERR_MEMORY, "out of memory for the plan");
     p->stage_count = 0;
     for (int i = 0; i < layers;) {
@@ -95,9 +140,10 @@ mg_status mg__plan_make(mg_pass *p, bool fuse)
         const mg_stage forward = p->plan[i];
         const bool fused = forward.fused && forward.fused->backward;
         for (int l = forward.first + forward.count - 1; !fused && l >= forward.first; l--)
-            if (has_backward(&p->ops[l])) add_layers(p, l, 1, NULL, false);
-        if (fused) add_layers(p, forward.first, forward.count, forward.fused, false);
+            if (has_backward(&p->ops[l])) add_backward(p, l, 1, NULL, fuse);
+        if (fused) add_backward(p, forward.first, forward.count, forward.fused, fuse);
     }
-    add_step_end(p);
+    if (p->training) add_optimizer(p);
+    add_stage(p, &(mg_stage){.name = "advance", .enqueue = run_advance});
     return MG_OK;
 }
