@@ -1,167 +1,398 @@
-/* Convolution as matrix products over "columns": for one image, columns[(c,r,s)][(p,q)] is the
- * pixel that tap (c,r,s) reads for output (p,q), and then
+/* Convolution, alone or with the ReLU and the 2x2 max-pool that follow it as one stage.
  *
- *     y = w columns + b        dw = dy columns^T        dcolumns = w^T dy, added back to dx
+ * Work goes block by block: as many images as a vector has lanes, brought into a layout where a
+ * vector holds one pixel of each ("lanes", cpu/kernels.h), so that every shape runs at full width.
+ * Bringing a block there and back costs a few percent of the arithmetic.
  *
- * Threads take images. The weight gradient is summed per shard of the batch, a fixed eighth of it,
- * and the shards are added in order: the same sums for any number of threads. (Chellapilla et al.
- * 2006.) */
+ *   forward    items (block, some output channels); pooled and rectified before they are stored
+ *   dx         the same kernel over dy, with the weights' taps in reverse: items (block, some
+ *              input channels)
+ *   dw, db     items (some output channels, some input channels); each thread walks over all
+ *              blocks for its own, so that no sum depends on the number of threads
+ */
 #include "cpu/cpu.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHARDS = 8 };
-
 typedef struct conv {
-    mg_cpu_windows windows;
-    int pad, k, taps, area; /* taps = c*r*r, area = p*q */
-    size_t padded_size;     /* floats of one padded image */
-    size_t columns_size;    /* floats of one image's columns */
-    float *scratch;         /* [threads]: a padded image and columns, slack after each */
-    int shard_count;
-    size_t shard_size; /* floats of dw and db */
-    float *shards;     /* [shard_count][shard_size]; only when training */
+    int count;                    /* layers in the group */
+    const mg_cpu_conv_kernels *k; /* of the instruction set */
+    mg_cpu_correlation out, in;   /* y from x, and dx from dy */
+    mg_shape x_shape, dy_shape;   /* dy_shape: of the group's output */
+    int batch, blocks;
+    int outs;                    /* output channels, before and after pooling */
+    int32_t *x_place, *dy_place; /* where each element of an image's x and dy lies in lanes */
+    size_t x_size, dy_size, y_size, pooled_size; /* floats of a thread's scratch */
+    float *memory;                               /* [threads] of those four, one after another */
+    int8_t *winners;         /* [blocks][outs][p][q][lane], of the pool; only when training */
+    float *sums, *bias_sums; /* dw [outs][channels][r][s][lane], db [outs][lane] */
 } conv;
 
-/* This thread's padded image; its columns follow. */
-static float *padded_image(const conv *v)
+/* One thread's scratch. */
+typedef struct scratch {
+    float *x, *dy, *y, *pooled;
+} scratch;
+
+static scratch scratch_of(const conv *v, int thread)
 {
-    const size_t each = v->padded_size + v->columns_size + 2 * MG_CPU_SLACK;
-    return v->scratch + (size_t)mg__cpu_thread() * each;
+    scratch l;
+    l.x = v->memory + (size_t)thread * (v->x_size + v->dy_size + v->y_size + v->pooled_size);
+    l.dy = l.x + v->x_size;
+    l.y = l.dy + v->dy_size;
+    l.pooled = l.y + v->y_size;
+    return l;
 }
 
-static float *image_columns(const conv *v)
+/* `count` things in groups of at most `most`, as equal as can be: how many groups, and where group
+ * i begins. */
+static int groups(int count, int most) { return (count + most - 1) / most; }
+static int group_first(int count, int most, long i)
 {
-    return padded_image(v) + v->padded_size + MG_CPU_SLACK;
+    return (int)((long)count * i / groups(count, most));
 }
 
-/* Copies the image between its own buffer and the middle of the padded one. */
-static void copy_rows(const conv *v, float *to, long to_w, const float *from, long from_w)
+static int rows_of(const conv *v, int block)
 {
-    const size_t bytes = (size_t)(v->windows.w - 2 * v->pad) * sizeof *to;
-    const long to_gap = to_w > from_w ? 2 * v->pad * to_w : 0;
-    const long from_gap = from_w > to_w ? 2 * v->pad * from_w : 0;
-    for (int c = 0; c < v->windows.c; c++, to += to_gap, from += from_gap)
-        for (int i = 0; i < v->windows.h - 2 * v->pad; i++, to += to_w, from += from_w)
-            memcpy(to, from, bytes);
+    const int left = v->batch - block * v->k->lanes;
+    return left < v->k->lanes ? left : v->k->lanes;
 }
 
-static void make_columns(const mg_op *op, const conv *v, int n)
+/* ---- geometry ---- */
+
+static void set_geometry(conv *v, const mg_layer *l)
 {
-    const float *x = op->x + (size_t)n * mg_shape_size(op->layer->in);
-    float *padded = padded_image(v);
-    memset(padded, 0, v->padded_size * sizeof *padded);
-    copy_rows(v, padded + (long)v->pad * (v->windows.w + 1), v->windows.w, x, op->layer->in.w);
-    mg__cpu_of(op)->kernels->to_columns(&v->windows, image_columns(v), padded);
+    const int size = l->args.conv.kernel, stride = l->args.conv.stride, pad = mg__conv_pad(l);
+    const int area = size * size, around = size - 1 - pad;
+    v->out = (mg_cpu_correlation){.channels = l->in.c,
+                                  .size = size,
+                                  .stride = stride,
+                                  .x_height = l->in.h + 2 * pad,
+                                  .x_width = l->in.w + 2 * pad,
+                                  .rows = {pad, pad + l->in.h},
+                                  .columns = {pad, pad + l->in.w},
+                                  .height = l->out.h,
+                                  .width = l->out.w,
+                                  .w_out = (long)l->in.c * area,
+                                  .w_channel = area,
+                                  .w_tap = 1,
+                                  .dy_height = l->in.h + size - 1,
+                                  .dy_width = l->in.w + size - 1,
+                                  .dy_stride = stride};
+    /* dy lies spread out by the stride, with zeros between and around. */
+    v->in = (mg_cpu_correlation){.channels = l->out.c,
+                                 .size = size,
+                                 .stride = 1,
+                                 .x_height = v->out.dy_height,
+                                 .x_width = v->out.dy_width,
+                                 .rows = {around, around + (l->out.h - 1) * stride + 1},
+                                 .columns = {around, around + (l->out.w - 1) * stride + 1},
+                                 .height = l->in.h,
+                                 .width = l->in.w,
+                                 .w_out = area,
+                                 .w_channel = (long)l->in.c * area,
+                                 .w_tap = -1};
 }
 
-static void add_columns(const mg_op *op, const conv *v, int n)
+/* Where dy of output (0, 0) lies, in floats. */
+static long dy_origin(const conv *v)
 {
-    float *dx = op->dx + (size_t)n * mg_shape_size(op->layer->in), *sums = padded_image(v);
-    mg__cpu_of(op)->kernels->from_columns(&v->windows, sums, image_columns(v));
-    copy_rows(v, dx, op->layer->in.w, sums + (long)v->pad * (v->windows.w + 1), v->windows.w);
+    return ((long)v->in.rows.first * v->in.x_width + v->in.columns.first) * v->k->lanes;
 }
 
-/* ---- the layer ---- */
-
-static mg_status prepare(mg_op *op)
+/* place[(c, i, j)] of an image of that shape: (i, j) lies at (first + i * step, first + j * step)
+ * of a height x width plane. */
+static int32_t *make_places(mg_shape s, int row, int column, int step, int height, int width,
+                            int lanes)
 {
-    const mg_layer *l = op->layer;
-    const int threads = mg__cpu_of(op)->threads;
-    conv *v = calloc(1, sizeof *v);
-    if (!v) return mg__fail(MG_ERR_MEMORY, "out of memory");
-    v->pad = mg__conv_pad(l);
-    v->windows = (mg_cpu_windows){.c = l->in.c,
-                                  .h = l->in.h + 2 * v->pad,
-                                  .w = l->in.w + 2 * v->pad,
-                                  .r = l->args.conv.kernel,
-                                  .p = l->out.h,
-                                  .q = l->out.w,
-                                  .stride = l->args.conv.stride};
-    v->k = l->out.c;
-    v->taps = l->in.c * l->args.conv.kernel * l->args.conv.kernel;
-    v->area = l->out.h * l->out.w;
-    v->padded_size = (size_t)v->windows.c * (size_t)v->windows.h * (size_t)v->windows.w;
-    v->columns_size = (size_t)v->taps * (size_t)v->area;
-    v->shard_size = (size_t)v->k * (size_t)v->taps + (size_t)v->k;
-    v->shard_count = op->batch < SHARDS ? op->batch : SHARDS;
-    const size_t scratch = (size_t)threads * (v->padded_size + v->columns_size + 2 * MG_CPU_SLACK);
-    v->scratch = malloc(scratch * sizeof(float));
-    if (op->training) v->shards = malloc((size_t)v->shard_count * v->shard_size * sizeof(float));
-    op->impl = v;
-    if (!v->scratch || (op->training && !v->shards))
-        return mg__fail(MG_ERR_MEMORY, "out of memory: %zu bytes needed for convolution",
-                        scratch * sizeof(float));
+    int32_t *place = malloc(mg_shape_size(s) * sizeof *place), *at = place;
+    for (int c = 0; place && c < s.c; c++)
+        for (int i = 0; i < s.h; i++)
+            for (int j = 0; j < s.w; j++)
+                *at++ = ((c * height + row + i * step) * width + column + j * step) * lanes;
+    return place;
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static void set_sizes(conv *v)
+{
+    const size_t lanes = (size_t)v->k->lanes, area = (size_t)v->out.height * (size_t)v->out.width;
+    const size_t in = (size_t)v->in.height * (size_t)v->in.width;
+    v->x_size = lanes * (size_t)v->out.x_height * (size_t)v->out.x_width * (size_t)v->x_shape.c;
+    v->dy_size = lanes * (size_t)v->in.x_height * (size_t)v->in.x_width * (size_t)v->outs;
+    v->y_size = lanes * (size_t)v->k->outs * larger(area, in);
+    v->pooled_size = v->out.pool ? lanes * mg_shape_size(v->dy_shape) : 0;
+}
+
+static mg_status alloc(conv *v, const mg_cpu *cpu, bool training)
+{
+    const mg_cpu_correlation *o = &v->out;
+    const int dy_step = o->dy_stride * (o->pool ? 2 : 1);
+    const size_t lanes = (size_t)v->k->lanes, taps = (size_t)o->w_out;
+    const size_t each = v->x_size + v->dy_size + v->y_size + v->pooled_size;
+    v->x_place = make_places(v->x_shape, o->rows.first, o->columns.first, 1, o->x_height,
+                             o->x_width, v->k->lanes);
+    v->dy_place = make_places(v->dy_shape, v->in.rows.first, v->in.columns.first, dy_step,
+                              v->in.x_height, v->in.x_width, v->k->lanes);
+    v->memory = calloc((size_t)cpu->threads * each, sizeof *v->memory);
+    if (!v->x_place || !v->dy_place || !v->memory) goto failed;
+    if (!training) return MG_OK;
+    v->sums = malloc((size_t)v->outs * (taps + 1) * lanes * sizeof *v->sums);
+    if (!v->sums) goto failed;
+    v->bias_sums = v->sums + (size_t)v->outs * taps * lanes;
+    if (o->pool) v->winners = malloc((size_t)v->blocks * v->pooled_size);
+    if (o->pool && !v->winners) goto failed;
     return MG_OK;
+failed:
+    return mg__fail(MG_ERR_MEMORY, "out of memory for convolution (%d threads of %zu bytes)",
+                    cpu->threads, each * sizeof(float));
 }
 
-static void release(mg_op *op)
+/* ---- the group: a conv, and what follows it ---- */
+
+static void release_conv(conv *v)
 {
-    conv *v = op->impl;
-    free(v->scratch);
-    free(v->shards);
+    if (!v) return;
+    free(v->x_place);
+    free(v->dy_place);
+    free(v->memory);
+    free(v->winners);
+    free(v->sums);
     free(v);
 }
 
-static mg_status forward(mg_op *op)
+static mg_status prepare_group(conv **out, const mg_op *ops, int count)
 {
-    const mg_cpu *cpu = mg__cpu_of(op);
-    const conv *v = op->impl;
-    const size_t out = mg_shape_size(op->layer->out);
-#pragma omp parallel for num_threads(cpu->threads) schedule(static)
-    for (int n = 0; n < op->batch; n++) {
-        make_columns(op, v, n);
-        cpu->kernels->gemm_nn(v->k, v->area, v->taps, op->w, v->taps, 1, image_columns(v), v->area,
-                              op->y + (size_t)n * out, v->area, op->b);
+    const mg_cpu *cpu = mg__cpu_of(ops);
+    const mg_layer *l = ops->layer;
+    conv *v = calloc(1, sizeof *v);
+    if (!v) return mg__fail(MG_ERR_MEMORY, "out of memory for convolution");
+    *v = (conv){.count = count,
+                .k = cpu->isa->conv,
+                .x_shape = l->in,
+                .dy_shape = ops[count - 1].layer->out,
+                .batch = ops->batch,
+                .blocks = groups(ops->batch, cpu->isa->conv->lanes),
+                .outs = l->out.c};
+    set_geometry(v, l);
+    for (int i = 1; i < count; i++) {
+        if (ops[i].layer->kind == MG_LAYER_RELU) v->out.relu = true;
+        if (ops[i].layer->kind == MG_LAYER_MAXPOOL) v->out.pool = true;
     }
+    set_sizes(v);
+    const mg_status st = alloc(v, cpu, ops->training);
+    if (st)
+        release_conv(v);
+    else
+        *out = v;
+    return st;
+}
+
+/* ---- what the threads do; ctx is the group's first op ---- */
+
+typedef struct job {
+    const conv *v;
+    const mg_op *ops;
+} job;
+
+static void load_x(const job *j, float *x, int block)
+{
+    const size_t size = mg_shape_size(j->v->x_shape);
+    j->v->k->to_lanes(x, j->v->x_place, j->ops->x + (size_t)(block * j->v->k->lanes) * size, NULL,
+                      (long)size, rows_of(j->v, block), (long)size);
+}
+
+/* The gradients of the conv's outputs, channels first .. first+count-1. */
+static void load_dy(const job *j, const scratch *l, int block, int first, int count)
+{
+    const conv *v = j->v;
+    const mg_op *last = &j->ops[v->count - 1];
+    const size_t size = mg_shape_size(v->dy_shape), plane = size / (size_t)v->outs;
+    const size_t at = (size_t)first * plane;
+    const size_t here = (size_t)(block * v->k->lanes) * size + at;
+    const long step = (long)size, elements = (long)((size_t)count * plane);
+    const int rows = rows_of(v, block);
+    const int32_t *place = v->dy_place + at;
+    if (!v->out.pool) {
+        v->k->to_lanes(l->dy, place, last->dy + here, v->out.relu ? last->y + here : NULL, step,
+                       rows, elements);
+        return;
+    }
+    const long right = (long)v->out.dy_stride * v->k->lanes, down = right * v->in.x_width;
+    v->k->to_lanes(l->pooled, NULL, last->dy + here, NULL, step, rows, elements);
+    v->k->unpool(l->dy, place, right, down, l->pooled,
+                 v->winners + ((size_t)block * size + at) * (size_t)v->k->lanes, elements);
+}
+
+static void forward_items(void *ctx, int thread, long first, long end)
+{
+    const job *j = ctx;
+    const conv *v = j->v;
+    const mg_op *last = &j->ops[v->count - 1];
+    const scratch l = scratch_of(v, thread);
+    const size_t size = mg_shape_size(v->dy_shape), plane = size / (size_t)v->outs;
+    const long tiles = groups(v->outs, v->k->outs);
+    for (long i = first, loaded = -1; i < end; i++) {
+        const int block = (int)(i / tiles);
+        const int out = group_first(v->outs, v->k->outs, i % tiles);
+        const int outs = group_first(v->outs, v->k->outs, i % tiles + 1) - out;
+        if (block != loaded) load_x(j, l.x, block);
+        loaded = block;
+        const size_t at = (size_t)block * (size_t)v->k->lanes * size + (size_t)out * plane;
+        const size_t in_block = ((size_t)block * size + (size_t)out * plane) * (size_t)v->k->lanes;
+        v->k->correlate(&v->out, outs, l.x, j->ops->w + out * v->out.w_out, j->ops->b + out, l.y,
+                        v->winners ? v->winners + in_block : NULL);
+        v->k->from_lanes(last->y + at, (long)size, rows_of(v, block), l.y,
+                         (long)((size_t)outs * plane));
+    }
+}
+
+static void data_items(void *ctx, int thread, long first, long end)
+{
+    const job *j = ctx;
+    const conv *v = j->v;
+    const scratch l = scratch_of(v, thread);
+    const size_t size = mg_shape_size(v->x_shape), plane = size / (size_t)v->x_shape.c;
+    const long tiles = groups(v->x_shape.c, v->k->outs);
+    const float *w = j->ops->w + (v->out.w_channel - 1); /* the last tap */
+    for (long i = first, loaded = -1; i < end; i++) {
+        const int block = (int)(i / tiles);
+        const int in = group_first(v->x_shape.c, v->k->outs, i % tiles);
+        const int ins = group_first(v->x_shape.c, v->k->outs, i % tiles + 1) - in;
+        if (block != loaded) load_dy(j, &l, block, 0, v->outs);
+        loaded = block;
+        v->k->correlate(&v->in, ins, l.dy, w + in * v->in.w_out, NULL, l.y, NULL);
+        v->k->from_lanes(j->ops->dx + (size_t)block * (size_t)v->k->lanes * size +
+                             (size_t)in * plane,
+                         (long)size, rows_of(v, block), l.y, (long)((size_t)ins * plane));
+    }
+}
+
+/* The channels of item i of the weights' gradient. */
+typedef struct weights_item {
+    int out, outs, in, ins;
+} weights_item;
+
+static long in_tiles(const conv *v) { return groups(v->x_shape.c, v->k->gradient_channels); }
+
+static weights_item weights_item_of(const conv *v, long i)
+{
+    const int most = v->k->gradient_outs, most_in = v->k->gradient_channels;
+    const long out = i / in_tiles(v), in = i % in_tiles(v);
+    weights_item w = {.out = group_first(v->outs, most, out),
+                      .in = group_first(v->x_shape.c, most_in, in)};
+    w.outs = group_first(v->outs, most, out + 1) - w.out;
+    w.ins = group_first(v->x_shape.c, most_in, in + 1) - w.in;
+    return w;
+}
+
+/* Where dw of an item's first output and input channel is summed. */
+static float *sums_of(const conv *v, weights_item w)
+{
+    const size_t at =
+        (size_t)w.out * (size_t)v->out.w_out + (size_t)w.in * (size_t)v->out.w_channel;
+    return v->sums + at * (size_t)v->k->lanes;
+}
+
+static void clear_sums(const conv *v, weights_item w)
+{
+    const size_t lanes = (size_t)v->k->lanes, next = (size_t)v->out.w_out * lanes;
+    const size_t bytes = (size_t)w.ins * (size_t)v->out.w_channel * lanes * sizeof(float);
+    for (int k = 0; k < w.outs; k++) memset(sums_of(v, w) + (size_t)k * next, 0, bytes);
+    if (w.in == 0)
+        memset(v->bias_sums + (size_t)w.out * lanes, 0, (size_t)w.outs * lanes * sizeof(float));
+}
+
+static void add_block(const conv *v, weights_item w, const scratch *l)
+{
+    const long lanes = v->k->lanes, dy_pixels = (long)v->out.dy_height * v->out.dy_width;
+    const float *x = l->x + (long)w.in * v->out.x_height * v->out.x_width * lanes;
+    const float *dy = l->dy + w.out * dy_pixels * lanes;
+    v->k->gradient(&v->out, w.outs, w.ins, x, dy + dy_origin(v), sums_of(v, w));
+    for (int k = 0; w.in == 0 && k < w.outs; k++)
+        v->k->add_lanes(v->bias_sums + (w.out + k) * lanes, dy + k * dy_pixels * lanes, dy_pixels);
+}
+
+static void fold_sums(const conv *v, weights_item w, float *dw, float *db)
+{
+    const long lanes = v->k->lanes, next = v->out.w_out;
+    dw += w.out * next + w.in * v->out.w_channel;
+    for (int k = 0; k < w.outs; k++)
+        v->k->fold_lanes(dw + k * next, sums_of(v, w) + k * next * lanes, w.ins * v->out.w_channel);
+    if (w.in == 0) v->k->fold_lanes(db + w.out, v->bias_sums + w.out * lanes, w.outs);
+}
+
+static void weights_items(void *ctx, int thread, long first, long end)
+{
+    const job *j = ctx;
+    const conv *v = j->v;
+    const scratch l = scratch_of(v, thread);
+    const weights_item from = weights_item_of(v, first), to = weights_item_of(v, end - 1);
+    for (long i = first; i < end; i++) clear_sums(v, weights_item_of(v, i));
+    for (int block = 0; block < v->blocks; block++) {
+        load_x(j, l.x, block);
+        load_dy(j, &l, block, from.out, to.out + to.outs - from.out);
+        for (long i = first; i < end; i++) add_block(v, weights_item_of(v, i), &l);
+    }
+    for (long i = first; i < end; i++) fold_sums(v, weights_item_of(v, i), j->ops->dw, j->ops->db);
+}
+
+/* ---- the stages ---- */
+
+static mg_status forward_group(const conv *v, const mg_op *ops)
+{
+    job j = {v, ops};
+    mg__team_for(mg__cpu_of(ops)->team, (long)v->blocks * groups(v->outs, v->k->outs),
+                 forward_items, &j);
     return MG_OK;
 }
 
-/* One image: its part of dw and db is added to the shard, its dx is written. */
-static void backward_image(const mg_op *op, const conv *v, int n, float *shard, bool first)
+static mg_status backward_group(const conv *v, const mg_op *ops)
 {
-    const mg_cpu *cpu = mg__cpu_of(op);
-    const float *dy = op->dy + (size_t)n * mg_shape_size(op->layer->out);
-    float *columns = image_columns(v);
-    float *db = shard + (size_t)v->k * (size_t)v->taps;
-    make_columns(op, v, n);
-    cpu->kernels->gemm_nt(v->k, v->taps, v->area, dy, v->area, columns, v->area, shard, v->taps,
-                          NULL, !first);
-    for (int k = 0; k < v->k; k++)
-        db[k] = (first ? 0 : db[k]) +
-                cpu->kernels->sum(dy + (size_t)k * (size_t)v->area, (size_t)v->area);
-    if (!op->dx) return;
-    cpu->kernels->gemm_nn(v->taps, v->area, v->k, op->w, 1, v->taps, dy, v->area, columns, v->area,
-                          NULL);
-    add_columns(op, v, n);
-}
-
-static mg_status backward(mg_op *op)
-{
-    const mg_cpu *cpu = mg__cpu_of(op);
-    const conv *v = op->impl;
-    const long weights = (long)v->k * v->taps, all = (long)v->shard_size;
-#pragma omp parallel num_threads(cpu->threads)
-    {
-#pragma omp for schedule(static)
-        for (int s = 0; s < v->shard_count; s++) {
-            const int first = (int)((long)s * op->batch / v->shard_count);
-            const int end = (int)((long)(s + 1) * op->batch / v->shard_count);
-            float *shard = v->shards + (size_t)s * v->shard_size;
-            for (int n = first; n < end; n++) backward_image(op, v, n, shard, n == first);
-        }
-#pragma omp for schedule(static)
-        for (long i = 0; i < all; i++) {
-            float sum = 0;
-            for (int s = 0; s < v->shard_count; s++) sum += v->shards[s * all + i];
-            if (i < weights)
-                op->dw[i] = sum;
-            else
-                op->db[i - weights] = sum;
-        }
-    }
+    mg_team *team = mg__cpu_of(ops)->team;
+    job j = {v, ops};
+    if (ops->dx)
+        mg__team_for(team, (long)v->blocks * groups(v->x_shape.c, v->k->outs), data_items, &j);
+    mg__team_for(team, groups(v->outs, v->k->gradient_outs) * in_tiles(v), weights_items, &j);
     return MG_OK;
 }
+
+/* ---- alone ---- */
+
+static mg_status prepare(mg_op *op) { return prepare_group((conv **)&op->impl, op, 1); }
+static mg_status forward(mg_op *op) { return forward_group(op->impl, op); }
+static mg_status backward(mg_op *op) { return backward_group(op->impl, op); }
+static void release(mg_op *op) { release_conv(op->impl); }
 
 const mg_layer_ops mg_cpu_conv = {
     .prepare = prepare, .forward = forward, .backward = backward, .release = release};
+
+/* ---- with what follows ---- */
+
+static mg_status prepare_2(mg_op *ops) { return prepare_group((conv **)&ops->fused_impl, ops, 2); }
+static mg_status prepare_3(mg_op *ops) { return prepare_group((conv **)&ops->fused_impl, ops, 3); }
+static mg_status fused_forward(mg_op *ops) { return forward_group(ops->fused_impl, ops); }
+static mg_status fused_backward(mg_op *ops) { return backward_group(ops->fused_impl, ops); }
+static void fused_release(mg_op *ops) { release_conv(ops->fused_impl); }
+
+/* The kernels pool by 2x2 alone. */
+static bool supports_pool(const mg_op *ops)
+{
+    const int at = ops[1].layer->kind == MG_LAYER_MAXPOOL ? 1 : 2;
+    const struct mg_maxpool_args *a = &ops[at].layer->args.maxpool;
+    return a->size == 2 && a->stride == 2;
+}
+
+#define GROUP(id, text, n, pooled, ...)                                                            \
+    const mg_fused mg_cpu_##id = {.name = text,                                                    \
+                                  .count = n,                                                      \
+                                  .kinds = {MG_LAYER_CONV, __VA_ARGS__},                           \
+                                  .supports = (pooled) ? supports_pool : NULL,                     \
+                                  .prepare = prepare_##n,                                          \
+                                  .forward = fused_forward,                                        \
+                                  .backward = fused_backward,                                      \
+                                  .release = fused_release};
+GROUP(conv_relu_maxpool, "conv+relu+maxpool", 3, true, MG_LAYER_RELU, MG_LAYER_MAXPOOL)
+GROUP(conv_maxpool_relu, "conv+maxpool+relu", 3, true, MG_LAYER_MAXPOOL, MG_LAYER_RELU)
+GROUP(conv_maxpool, "conv+maxpool", 2, true, MG_LAYER_MAXPOOL)
+GROUP(conv_relu, "conv+relu", 2, false, MG_LAYER_RELU)

@@ -1,112 +1,87 @@
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "cpu/cpu.h"
+#include "cpu/float_mode.h"
 #include "host.h"
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
-
-int mg__cpu_thread(void)
-{
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
-}
-
-/* ---- flush-to-zero: denormals in Adam's moments would double the time of a step (they are far
- * below what float sums can tell from 0). Set in every thread while steps run, and put back in the
- * caller's after. ---- */
-
-static unsigned get_float_mode(void)
-{
-#ifdef __x86_64__
-    return _mm_getcsr();
-#else
-    return 0;
-#endif
-}
-
-static void set_float_mode(unsigned mode)
-{
-#ifdef __x86_64__
-    _mm_setcsr(mode);
-#else
-    (void)mode;
-#endif
-}
-
-enum { FLUSH_TO_ZERO = 0x8040 }; /* FTZ and DAZ */
 
 static mg_status repeat(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn, void *ctx, int times)
 {
-    const mg_cpu *cpu = (const mg_cpu *)be;
-    const unsigned mode = get_float_mode();
-#pragma omp parallel num_threads(cpu->threads)
-    set_float_mode(mode | FLUSH_TO_ZERO);
+    mg_team *team = ((const mg_cpu *)be)->team;
+    const unsigned mode = mg__float_mode();
+    mg__flush_denormals();
+    mg__team_wake(team);
     const mg_status st = mg__host_repeat(be, rec, fn, ctx, times);
-    set_float_mode(mode);
-    (void)cpu;
+    mg__team_rest(team);
+    mg__set_float_mode(mode);
     return st;
 }
 
-/* ---- optimizers: the arena in blocks, a block to a thread ---- */
+/* ---- optimizers: the arena in blocks ---- */
+
+enum { UPDATE_BLOCK = 4096 };
+
+mg_cpu_updater mg__cpu_updater(const mg_cpu *cpu, const mg_update *u)
+{
+    const mg_cpu_element_kernels *k = cpu->isa->element;
+    const double t = u->state->step + 1.0;
+    return (mg_cpu_updater){.update = u,
+                            .fn = u->kind == MG_OPTIMIZER_ADAM ? k->adam : k->sgd,
+                            .rate = (float)(u->state->lr / (1 - pow((double)u->beta1, t))),
+                            .scale = (float)(1 / sqrt(1 - pow((double)u->beta2, t)))};
+}
+
+static void update_blocks(void *ctx, int thread, long first, long end)
+{
+    const mg_cpu_updater *r = ctx;
+    const size_t from = (size_t)first * UPDATE_BLOCK, to = (size_t)end * UPDATE_BLOCK;
+    const size_t last = to < r->update->length ? to : r->update->length;
+    (void)thread;
+    r->fn(r->update, from, last - from, r->update->dw + from, r->rate, r->scale);
+}
 
 static mg_status optimizer_step(mg_backend *be, const mg_update *u)
 {
-    enum { BLOCK = 4096 };
     const mg_cpu *cpu = (const mg_cpu *)be;
-    const double t = u->state->step + 1.0;
-    const float rate = (float)(u->state->lr / (1 - pow((double)u->beta1, t)));
-    const float scale = (float)(1 / sqrt(1 - pow((double)u->beta2, t)));
-    const long blocks = (long)((u->length + BLOCK - 1) / BLOCK);
-#pragma omp parallel for num_threads(cpu->threads) schedule(static)
-    for (long i = 0; i < blocks; i++) {
-        const size_t first = (size_t)i * BLOCK, left = u->length - first;
-        const size_t count = left < BLOCK ? left : BLOCK;
-        if (u->kind == MG_OPTIMIZER_ADAM)
-            cpu->kernels->adam(u, first, count, rate, scale);
-        else
-            cpu->kernels->sgd(u, first, count);
-    }
+    mg_cpu_updater updater = mg__cpu_updater(cpu, u);
+    mg__team_for(cpu->team, (long)((u->length + UPDATE_BLOCK - 1) / UPDATE_BLOCK), update_blocks,
+                 &updater);
     return MG_OK;
 }
 
 /* ---- opening ---- */
 
-static bool usable(const mg_cpu_kernels *k)
+static const mg_cpu_isa isas[] = {
+#define MG_ISA_ROW(token, name)                                                                    \
+    {name, #token, &mg__conv_##token, &mg__gemm_##token, &mg__element_##token},
+    MG_ISA_MAP(MG_ISA_ROW)
+#undef MG_ISA_ROW
+};
+
+static bool usable(const mg_cpu_isa *isa)
 {
 #ifdef __x86_64__
-    if (k == &mg_cpu_kernels_avx512)
+    if (!strcmp(isa->token, "avx512"))
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (k == &mg_cpu_kernels_avx2)
+    if (!strcmp(isa->token, "avx2"))
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
-    return k == &mg_cpu_kernels_baseline;
+    return !strcmp(isa->token, "baseline");
 }
 
 /* The widest that this CPU has, or the one that MNIST_GPU_CPU names. */
-static mg_status choose_kernels(const mg_cpu_kernels **out)
+static mg_status choose_isa(const mg_cpu_isa **out)
 {
-    static const mg_cpu_kernels *const all[] = {
-#ifdef __x86_64__
-        &mg_cpu_kernels_avx512, &mg_cpu_kernels_avx2,
-#endif
-        &mg_cpu_kernels_baseline};
     const char *forced = getenv("MNIST_GPU_CPU");
     if (forced && !*forced) forced = NULL;
-    for (int i = 0; i < MG_COUNT_OF(all); i++) {
-        if (forced && strcmp(forced, all[i]->token)) continue;
-        if (usable(all[i])) {
-            *out = all[i];
+    for (int i = 0; i < MG_COUNT_OF(isas); i++) {
+        if (forced && strcmp(forced, isas[i].token)) continue;
+        if (usable(&isas[i])) {
+            *out = &isas[i];
             return MG_OK;
         }
         if (forced)
@@ -116,16 +91,21 @@ static mg_status choose_kernels(const mg_cpu_kernels **out)
                     forced);
 }
 
+/* OMP_NUM_THREADS, which people set for any program with threads, or as many as there are cores. */
 static int default_threads(void)
 {
-#ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
+    const char *set = getenv("OMP_NUM_THREADS");
+    const int wanted = set ? atoi(set) : 0;
+    if (wanted > 0) return wanted;
+    cpu_set_t cores;
+    return sched_getaffinity(0, sizeof cores, &cores) ? 1 : CPU_COUNT(&cores);
 }
 
-static void close_cpu(mg_backend *be) { free(be); }
+static void close_cpu(mg_backend *be)
+{
+    mg__team_free(((mg_cpu *)be)->team);
+    free(be);
+}
 
 static const mg_layer_ops *const layers[MG_LAYER_COUNT] = {
 #define MG_LAYER(ID, name) [MG_LAYER_##ID] = &mg_cpu_##name,
@@ -133,9 +113,14 @@ static const mg_layer_ops *const layers[MG_LAYER_COUNT] = {
 #undef MG_LAYER
 };
 
+static const mg_fused *const fused[] = {&mg_cpu_conv_relu_maxpool, &mg_cpu_conv_maxpool_relu,
+                                        &mg_cpu_conv_maxpool,      &mg_cpu_conv_relu,
+                                        &mg_cpu_dense_relu,        NULL};
+
 static const mg_backend_ops ops = {
     .name = "cpu",
     .layers = layers,
+    .fused = fused,
     .alloc = mg__host_alloc,
     .release = mg__host_release,
     .upload = mg__host_upload,
@@ -151,20 +136,19 @@ static const mg_backend_ops ops = {
 mg_status mg__cpu_open(mg_backend **out, int threads)
 {
     enum { MAX_THREADS = 256 };
-    const mg_cpu_kernels *kernels = NULL;
-    const mg_status st = choose_kernels(&kernels);
-    if (st) return st;
+    mg_status st;
     mg_cpu *cpu = calloc(1, sizeof *cpu);
     if (!cpu) return mg__fail(MG_ERR_MEMORY, "out of memory for the CPU backend");
     cpu->base.ops = &ops;
-    cpu->kernels = kernels;
     cpu->threads = threads > 0 ? threads : default_threads();
     if (cpu->threads > MAX_THREADS) cpu->threads = MAX_THREADS;
-#ifndef _OPENMP
-    cpu->threads = 1;
-#endif
+    MG_TRY(choose_isa(&cpu->isa));
+    MG_TRY(mg__team_create(&cpu->team, cpu->threads));
     snprintf(cpu->base.description, sizeof cpu->base.description, "CPU, %s, %d thread%s",
-             kernels->name, cpu->threads, cpu->threads == 1 ? "" : "s");
+             cpu->isa->name, cpu->threads, cpu->threads == 1 ? "" : "s");
     *out = &cpu->base;
     return MG_OK;
+out:
+    free(cpu);
+    return st;
 }

@@ -1,19 +1,32 @@
-/* The CPU backend: vector kernels, OpenMP threads over images or rows. Every sum is taken in an
- * order that does not depend on the number of threads, so results are the same bytes for any. */
+/* The CPU backend: vector kernels, and a team of threads that share the loops over images, channels
+ * or rows. Every sum is taken in an order that does not depend on the number of threads, so results
+ * are the same bytes for any. */
 #ifndef MG_CPU_H
 #define MG_CPU_H
 
 #include "cpu/kernels.h"
+#include "cpu/team.h"
 
 typedef struct mg_cpu {
     mg_backend base; /* first: a mg_backend * is a mg_cpu * */
     int threads;
-    const mg_cpu_kernels *kernels;
+    mg_team *team; /* of so many */
+    const mg_cpu_isa *isa;
 } mg_cpu;
 
 static inline const mg_cpu *mg__cpu_of(const mg_op *op) { return (const mg_cpu *)op->backend; }
 
-/* The number of the calling thread in its team; 0 outside a parallel region or without OpenMP. */
-int mg__cpu_thread(void);
+/* The update of elements first .. first+count-1 with the gradients at g: what an optimizer step
+ * does, for a part of the arena. */
+typedef struct mg_cpu_updater {
+    const mg_update *update;
+    mg_cpu_update_fn *fn;
+    float rate, scale;
+} mg_cpu_updater;
+mg_cpu_updater mg__cpu_updater(const mg_cpu *cpu, const mg_update *update);
+
+/* Groups of layers that run as one stage: conv.c's and dense.c's. */
+extern const mg_fused mg_cpu_conv_relu_maxpool, mg_cpu_conv_maxpool_relu, mg_cpu_conv_maxpool,
+    mg_cpu_conv_relu, mg_cpu_dense_relu;
 
 #endif

@@ -16,15 +16,21 @@ static void gather_row(const mg_op *op, uint32_t row, uint32_t rows)
     const uint32_t at = f->state->cursor + row;
     const size_t image = f->order ? f->order[at] : at;
     const uint8_t *pixels = f->pixels + image * size;
-    for (size_t p = 0; p < size; p++) y[p] = (float)pixels[p] * scale + shift;
+    mg__cpu_of(op)->isa->element->normalise(y, pixels, size, scale, shift);
     f->batch_labels[row] = f->labels[image];
+}
+
+static void gather_rows(void *ctx, int thread, long first, long end)
+{
+    const mg_op *op = ctx;
+    const uint32_t rows = mg_step_rows(op->feed->state);
+    (void)thread;
+    for (long row = first; row < end; row++) gather_row(op, (uint32_t)row, rows);
 }
 
 static mg_status forward(mg_op *op)
 {
-    const uint32_t rows = mg_step_rows(op->feed->state);
-#pragma omp parallel for num_threads(mg__cpu_of(op)->threads) schedule(static)
-    for (int row = 0; row < op->batch; row++) gather_row(op, (uint32_t)row, rows);
+    mg__team_for(mg__cpu_of(op)->team, op->batch, gather_rows, op);
     return MG_OK;
 }
 

@@ -5,50 +5,102 @@
 
 #include "backend.h"
 
-/* A padded image and the windows that slide over it: window (p, q) begins at (p * stride, q *
- * stride). */
-typedef struct mg_cpu_windows {
-    int c, h, w;         /* of the image, its padding included */
-    int r, p, q, stride; /* r x r windows, p x q of them */
-} mg_cpu_windows;
+typedef struct mg_cpu_span {
+    int first, end;
+} mg_cpu_span;
 
-/* Buffers given to to_columns have room for this many floats more than they hold: it copies whole
- * vectors. */
-enum { MG_CPU_SLACK = 16 };
+/* A convolution on "lanes": arrays [channel][row][column][lane], where lane l belongs to image l of
+ * a block of as many images as a vector has floats. Images have zeros around them, so that every
+ * window lies inside. */
+typedef struct mg_cpu_correlation {
+    int channels, size, stride;         /* of x; windows of size x size taps, `stride` apart */
+    int x_height, x_width;              /* the zeros included */
+    mg_cpu_span rows, columns;          /* where x's pixels are */
+    int height, width;                  /* outputs, before pooling */
+    long w_out, w_channel, w_tap;       /* from a weight to that of the next output, channel, tap */
+    bool relu, pool;                    /* what follows; pool is 2x2 */
+    int dy_height, dy_width, dy_stride; /* how gradients of the outputs lie */
+} mg_cpu_correlation;
 
-typedef struct mg_cpu_kernels {
-    const char *name;  /* "AVX2" */
-    const char *token; /* what MNIST_GPU_CPU calls it: "avx2" */
+enum { MG_CPU_NO_WINNER = 4 }; /* of a pool's window whose maximum the ReLU cut off */
 
-    /* c[i][j] = row_bias[i] + sum_l a[i * a_row + l * a_col] b[l][j]    (row_bias NULL: 0)
+typedef struct mg_cpu_conv_kernels {      /* isa/conv.c */
+    int lanes;                            /* images in a block */
+    int outs;                             /* the most that correlate takes at once */
+    int gradient_outs, gradient_channels; /* the same of gradient */
+
+    /* y[k][p][q] = bias[k] + sum_{c,r,s} w[k][c][r][s] x[c][p*stride + r][q*stride + s], then ReLU,
+     * then the maximum of every 2x2, as v says. bias NULL: 0. x, y: lanes; w: the first output's.
+     * winners, [k][p][q][lane] as y after the pool, or NULL: which of the window was the maximum,
+     * 0 to 3 in row order, or MG_CPU_NO_WINNER. */
+    void (*correlate)(const mg_cpu_correlation *v, int outs, const float *x, const float *w,
+                      const float *bias, float *y, int8_t *winners);
+
+    /* sums[k][c][r][s] += sum_{p,q} x[c][p*stride + r][q*stride + s] dy[k][p][q], lane by lane, for
+     * `count` channels of x; all of them where v->channels is 1. sums:
+     * [k][v->channels][r][s][lane].
+     */
+    void (*gradient)(const mg_cpu_correlation *v, int outs, int count, const float *x,
+                     const float *dy, float *sums);
+
+    /* lanes[place[i]] (NULL: [i]) = rows[l * row_step + i] in lane l; 0 for l >= row_count and,
+     * with `active`, laid out as rows, where that is not > 0. i < count. */
+    void (*to_lanes)(float *lanes, const int32_t *place, const float *rows, const float *active,
+                     long row_step, int row_count, long count);
+    /* rows[l * row_step + i] = lanes[i] in lane l < row_count. */
+    void (*from_lanes)(float *rows, long row_step, int row_count, const float *lanes, long count);
+    /* Each window i's dy to its winner, 0 to the others; the window's corner is at corner[i]. */
+    void (*unpool)(float *lanes, const int32_t *corner, long right, long down, const float *dy,
+                   const int8_t *winners, long count);
+    void (*add_lanes)(float *sum, const float *lanes, long count);   /* sum += all of them */
+    void (*fold_lanes)(float *sums, const float *lanes, long count); /* sums[i]: of lanes[i] */
+} mg_cpu_conv_kernels;
+
+typedef struct mg_cpu_gemm_kernels { /* isa/gemm.c */
+    /* c[i][j] = sum_l a[i * a_row + l * a_col] b[l][j]
      * a: m x k with any strides; b: k rows of n contiguous floats, b_row apart; c: m rows, c_row
      * apart. */
-    void (*gemm_nn)(int m, int n, int k, const float *a, long a_row, long a_col, const float *b,
-                    long b_row, float *c, long c_row, const float *row_bias);
+    void (*nn)(int m, int n, int k, const float *a, long a_row, long a_col, const float *b,
+               long b_row, float *c, long c_row);
 
-    /* c[i][j] = (add ? c[i][j] : column_bias[j]) + sum_l a[i][l] b[j][l]    (column_bias NULL: 0)
+    /* c[i][j] = bias[j] + sum_l a[i][l] b[j][l], and max(that, 0) with relu.
      * a: m rows, b: n rows of k contiguous floats. */
-    void (*gemm_nt)(int m, int n, int k, const float *a, long a_row, const float *b, long b_row,
-                    float *c, long c_row, const float *column_bias, bool add);
+    void (*nt)(int m, int n, int k, const float *a, long a_row, const float *b, long b_row,
+               float *c, long c_row, const float *bias, bool relu);
+} mg_cpu_gemm_kernels;
 
-    /* The optimizers of mg_update on elements first .. first+count-1. rate = lr / (1 - beta1^t),
-     * scale = 1 / sqrt(1 - beta2^t). */
-    void (*adam)(const mg_update *u, size_t first, size_t count, float rate, float scale);
-    void (*sgd)(const mg_update *u, size_t first, size_t count);
+/* The optimizers of mg_update on elements first .. first+count-1, whose gradients begin at g.
+ * rate = lr / (1 - beta1^t), scale = 1 / sqrt(1 - beta2^t), for Adam. */
+typedef void mg_cpu_update_fn(const mg_update *u, size_t first, size_t count, const float *g,
+                              float rate, float scale);
 
-    /* columns[(c,r,s)][(p,q)] = image[c][p*stride + r][q*stride + s], and its adjoint: image is the
-     * sum of the columns' entries, each added to the pixel that it was copied from. */
-    void (*to_columns)(const mg_cpu_windows *v, float *columns, const float *image);
-    void (*from_columns)(const mg_cpu_windows *v, float *image, const float *columns);
-
+typedef struct mg_cpu_element_kernels { /* isa/elementwise.c */
+    mg_cpu_update_fn *adam, *sgd;
     void (*relu_forward)(float *y, const float *x, size_t count);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t count);
-    float (*sum)(const float *x, size_t count);
-} mg_cpu_kernels;
+    void (*normalise)(float *y, const uint8_t *pixels, size_t count, float scale, float shift);
+} mg_cpu_element_kernels;
 
-extern const mg_cpu_kernels mg_cpu_kernels_baseline;
+/* One instruction set: what it is called ("AVX2"; "avx2" in MNIST_GPU_CPU), and its kernels. */
+typedef struct mg_cpu_isa {
+    const char *name, *token;
+    const mg_cpu_conv_kernels *conv;
+    const mg_cpu_gemm_kernels *gemm;
+    const mg_cpu_element_kernels *element;
+} mg_cpu_isa;
+
+/* All that this program has, the widest first: MG_ISA(token, name). */
 #ifdef __x86_64__
-extern const mg_cpu_kernels mg_cpu_kernels_avx2, mg_cpu_kernels_avx512;
+#define MG_ISA_MAP(X) X(avx512, "AVX-512") X(avx2, "AVX2") X(baseline, "baseline")
+#else
+#define MG_ISA_MAP(X) X(baseline, "baseline")
 #endif
+
+#define MG_ISA_KERNELS(token, name)                                                                \
+    extern const mg_cpu_conv_kernels mg__conv_##token;                                             \
+    extern const mg_cpu_gemm_kernels mg__gemm_##token;                                             \
+    extern const mg_cpu_element_kernels mg__element_##token;
+MG_ISA_MAP(MG_ISA_KERNELS)
+#undef MG_ISA_KERNELS
 
 #endif

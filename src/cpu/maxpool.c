@@ -9,7 +9,7 @@ static inline int argmax(const float *x, int size, int width)
     for (int r = 0; r < size; r++)
         for (int s = 0; s < size; s++) {
             const int i = r * width + s;
-            if (!(x[i] <= x[best])) best = i;
+            if (x[i] > x[best] || x[i] != x[i]) best = i;
         }
     return best;
 }
@@ -37,34 +37,46 @@ static inline void backward_plane(const mg_layer *l, int size, float *dx, const 
         }
 }
 
-static mg_status forward(mg_op *op)
+static void forward_planes(void *ctx, int thread, long first, long end)
 {
+    const mg_op *op = ctx;
     const mg_layer *l = op->layer;
-    const int size = l->args.maxpool.size, planes = op->batch * l->in.c;
+    const int size = l->args.maxpool.size;
     const long in = (long)l->in.h * l->in.w, out = (long)l->out.h * l->out.w;
-#pragma omp parallel for num_threads(mg__cpu_of(op)->threads) schedule(static)
-    for (int i = 0; i < planes; i++) {
+    (void)thread;
+    for (long i = first; i < end; i++) {
         if (size == 2)
             forward_plane(l, 2, op->y + i * out, op->x + i * in);
         else
             forward_plane(l, size, op->y + i * out, op->x + i * in);
     }
-    return MG_OK;
 }
 
-static mg_status backward(mg_op *op)
+static void backward_planes(void *ctx, int thread, long first, long end)
 {
+    const mg_op *op = ctx;
     const mg_layer *l = op->layer;
-    const int size = l->args.maxpool.size, planes = op->batch * l->in.c;
+    const int size = l->args.maxpool.size;
     const long in = (long)l->in.h * l->in.w, out = (long)l->out.h * l->out.w;
-    if (!op->dx) return MG_OK;
-#pragma omp parallel for num_threads(mg__cpu_of(op)->threads) schedule(static)
-    for (int i = 0; i < planes; i++) {
+    (void)thread;
+    for (long i = first; i < end; i++) {
         if (size == 2)
             backward_plane(l, 2, op->dx + i * in, op->x + i * in, op->dy + i * out);
         else
             backward_plane(l, size, op->dx + i * in, op->x + i * in, op->dy + i * out);
     }
+}
+
+static mg_status forward(mg_op *op)
+{
+    mg__team_for(mg__cpu_of(op)->team, (long)op->batch * op->layer->in.c, forward_planes, op);
+    return MG_OK;
+}
+
+static mg_status backward(mg_op *op)
+{
+    if (op->dx)
+        mg__team_for(mg__cpu_of(op)->team, (long)op->batch * op->layer->in.c, backward_planes, op);
     return MG_OK;
 }
 

@@ -1,27 +1,32 @@
 #include "cpu/cpu.h"
 
+static void forward_images(void *ctx, int thread, long first, long end)
+{
+    const mg_op *op = ctx;
+    const size_t size = mg_shape_size(op->layer->out), at = (size_t)first * size;
+    (void)thread;
+    mg__cpu_of(op)->isa->element->relu_forward(op->y + at, op->x + at,
+                                               (size_t)(end - first) * size);
+}
+
+static void backward_images(void *ctx, int thread, long first, long end)
+{
+    const mg_op *op = ctx;
+    const size_t size = mg_shape_size(op->layer->out), at = (size_t)first * size;
+    (void)thread;
+    mg__cpu_of(op)->isa->element->relu_backward(op->dx + at, op->dy + at, op->y + at,
+                                                (size_t)(end - first) * size);
+}
+
 static mg_status forward(mg_op *op)
 {
-    const mg_cpu *cpu = mg__cpu_of(op);
-    const size_t size = mg_shape_size(op->layer->out);
-#pragma omp parallel for num_threads(cpu->threads) schedule(static)
-    for (int n = 0; n < op->batch; n++) {
-        const size_t at = (size_t)n * size;
-        cpu->kernels->relu_forward(op->y + at, op->x + at, size);
-    }
+    mg__team_for(mg__cpu_of(op)->team, op->batch, forward_images, op);
     return MG_OK;
 }
 
 static mg_status backward(mg_op *op)
 {
-    const mg_cpu *cpu = mg__cpu_of(op);
-    const size_t size = mg_shape_size(op->layer->out);
-    if (!op->dx) return MG_OK;
-#pragma omp parallel for num_threads(cpu->threads) schedule(static)
-    for (int n = 0; n < op->batch; n++) {
-        const size_t at = (size_t)n * size;
-        cpu->kernels->relu_backward(op->dx + at, op->dy + at, op->y + at, size);
-    }
+    if (op->dx) mg__team_for(mg__cpu_of(op)->team, op->batch, backward_images, op);
     return MG_OK;
 }
 
