@@ -1,0 +1,73 @@
+"""Networks as text, in PyTorch."""
+
+import collections
+
+import torch
+from torch import nn
+
+LENET5 = """
+input   1x28x28 mean=0.1307 std=0.3081
+conv    out=6 kernel=5 pad=same
+relu
+maxpool size=2
+conv    out=16 kernel=5 pad=same
+relu
+maxpool size=2
+conv    out=32 kernel=5 pad=same
+relu
+dense   out=200
+relu
+dense   out=10
+softmax_xent
+"""
+
+
+class Net(nn.Module):
+    """The network of a model text: images [n, c, h, w], 0 to 255, in; a score for every class out.
+
+    The layers with parameters are its members conv1, dense1, ... The loss is not part of it:
+    torch.nn.functional.cross_entropy(scores, labels)."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.steps = []
+        count = collections.Counter()
+        for line in text.splitlines():
+            kind, *words = line.split("#")[0].split() or [None]
+            if kind == "input":
+                x = torch.zeros(1, *map(int, words.pop(0).split("x")))  # to infer shapes with
+            if kind is None or kind == "softmax_xent":
+                continue
+            step = make_step(kind, dict(word.split("=") for word in words), x)
+            count[kind] += 1
+            if isinstance(step, nn.Module):
+                self.add_module(f"{kind}{count[kind]}", step)
+            if kind == "dense":
+                self.steps.append(nn.Flatten())
+                x = x.flatten(1)
+            self.steps.append(step)
+            x = step(x)
+
+    def forward(self, x):
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+def make_step(kind, args, x):
+    """One layer on inputs like x; a module only if it has parameters."""
+    number = {key: int(value) for key, value in args.items() if value.isdigit()}
+    if kind == "input":
+        mean, std = float(args.get("mean", 0)), float(args.get("std", 1))
+        return lambda pixels: (pixels / 255 - mean) / std
+    if kind == "conv":
+        return nn.Conv2d(x.shape[1], number["out"], number["kernel"], number.get("stride", 1),
+                         number.get("pad", args.get("pad", "valid")))
+    if kind == "relu":
+        return torch.relu
+    if kind == "maxpool":
+        return lambda x: nn.functional.max_pool2d(x, number["size"],
+                                                  number.get("stride", number["size"]))
+    if kind == "dense":
+        return nn.Linear(x[0].numel(), number["out"])
+    raise ValueError(f"no PyTorch twin of the layer {kind}")
