@@ -1,0 +1,110 @@
+/* Evaluation and prediction on a backend. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "rig.h"
+
+#define MODEL                                                                                      \
+    "input 1x9x8 mean=0.3 std=0.4\n"                                                               \
+    "conv out=3 kernel=3\n"                                                                        \
+    "relu\n"                                                                                       \
+    "maxpool size=2\n"                                                                             \
+    "dense out=5\n"                                                                                \
+    "softmax_xent\n"
+enum { IMAGES = 600 };
+
+static mg_model *model;
+static mg_dataset images;
+
+static void check_evaluation(const float *params, uint32_t count)
+{
+    const mg_dataset set = mg_dataset_slice(&images, 0, count);
+    const uint32_t classes = (uint32_t)model->classes;
+    float *probabilities = malloc(count * classes * sizeof *probabilities);
+    mg_evaluation *ev = NULL;
+    double loss = 0;
+    uint32_t correct = 0, *confusion = calloc(classes * classes, sizeof *confusion);
+    assert_true(probabilities && confusion);
+    assert_ok(mg_evaluate(&ev, backend, model, params, &set));
+    assert_ok(mg_predict(backend, model, params, set.pixels, count, probabilities));
+    for (uint32_t i = 0; i < count; i++) {
+        const float *p = probabilities + i * classes;
+        uint32_t best = 0;
+        double sum = 0;
+        for (uint32_t k = 0; k < classes; k++) {
+            if (p[k] > p[best]) best = k;
+            sum += p[k];
+        }
+        assert_true(fabs(sum - 1) <= 1e-6);
+        assert_int_equal(ev->predictions[i], best);
+        loss -= log(p[set.labels[i]]);
+        correct += best == set.labels[i];
+        confusion[set.labels[i] * classes + best]++;
+    }
+    assert_int_equal(ev->count, count);
+    assert_int_equal(ev->classes, classes);
+    assert_int_equal(ev->correct, correct);
+    assert_true(ev->accuracy == (double)correct / count);
+    assert_true(fabs(ev->loss - loss / count) <= 1e-5 * ev->loss);
+    assert_memory_equal(ev->confusion, confusion, classes * classes * sizeof *confusion);
+    mg_evaluation_free(ev);
+    free(confusion);
+    free(probabilities);
+}
+
+/* One by one, from the probabilities, as from the evaluation: in one batch, in two, in one and a
+ * bit. */
+static void evaluation_is_made_of_predictions(void **unused)
+{
+    (void)unused;
+    static const uint32_t counts[] = {1, 7, 256, 257, IMAGES};
+    float *params = make_weights(model);
+    for (int i = 0; i < MG_COUNT_OF(counts); i++) check_evaluation(params, counts[i]);
+    free(params);
+}
+
+static void refuses_images_of_another_size(void **unused)
+{
+    (void)unused;
+    mg_evaluation *ev = NULL;
+    mg_dataset wide = images;
+    float *params = make_weights(model);
+    wide.width++;
+    wide.height--;
+    assert_int_equal(mg_evaluate(&ev, backend, model, params, &wide), MG_ERR_MISMATCH);
+    assert_non_null(strstr(mg_last_error(), "images of 1x8x9, but model test expects 1x9x8"));
+    assert_null(ev);
+    free(params);
+}
+
+static int make_all(void **unused)
+{
+    (void)unused;
+    model = parse_model(MODEL);
+    images = make_images(IMAGES, model->layers[0].out, model->classes);
+    return 0;
+}
+
+static int free_all(void **unused)
+{
+    (void)unused;
+    free_images(&images);
+    mg_model_free(model);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    int status;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(evaluation_is_made_of_predictions),
+        cmocka_unit_test(refuses_images_of_another_size),
+    };
+    if (!open_backend(argc, argv, &status)) return status;
+    status = cmocka_run_group_tests(tests, make_all, free_all);
+    mg_backend_close(backend);
+    return status;
+}
