@@ -154,6 +154,23 @@ static void new_dirs_are_new(void **unused)
     scratch_remove("runs");
 }
 
+/* A run that was killed before its first state was saved may begin again; nothing else may. */
+static void run_without_a_state_begins_again(void **unused)
+{
+    (void)unused;
+    mg_run_config config = make_config();
+    assert_int_equal(mg__run_make_dir("r"), MG_OK);
+    assert_int_equal(mg__run_save_config("r", &config), MG_OK);
+    scratch_write("r/state.safetensors.tmp.123", "half", 4);
+    assert_int_equal(mg__run_make_dir("r"), MG_OK);
+    assert_false(scratch_exists("r/state.safetensors.tmp.123"));
+    scratch_write("r/state.safetensors", "", 0);
+    assert_int_equal(mg__run_make_dir("r"), MG_ERR_INVALID);
+    assert_message("r: holds a run already (state.safetensors)");
+    mg__run_config_free(&config);
+    scratch_remove("r");
+}
+
 /* A run that has the files named, its state as old as `age` seconds. */
 static void make_run(const char *dir, const char *const *names, int age)
 {
@@ -212,6 +229,7 @@ int main(void)
         cmocka_unit_test(config_round_trip),
         cmocka_unit_test(hostile_configs),
         cmocka_unit_test(new_dirs_are_new),
+        cmocka_unit_test(run_without_a_state_begins_again),
         cmocka_unit_test(latest_run_and_its_weights),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);

@@ -71,17 +71,29 @@ out:
     return st;
 }
 
+/* Our config alone is a run that was killed before its first state was saved: there is nothing to
+ * resume, and nothing is lost by beginning again. Another program's config.json is left alone. */
+static bool has_foreign_config(const char *dir)
+{
+    mg_run_config config = {0};
+    const bool is_ours = mg__run_load_config(&config, dir) == MG_OK;
+    mg__run_config_free(&config);
+    return holds(dir, MG_RUN_CONFIG) && !is_ours;
+}
+
 mg_status mg__run_make_dir(const char *dir)
 {
-    static const char *const names[] = {MG_RUN_CONFIG, MG_RUN_STATE, MG_RUN_LAST, MG_RUN_BEST,
-                                        MG_RUN_METRICS};
+    static const char *const names[] = {MG_RUN_STATE, MG_RUN_LAST, MG_RUN_BEST, MG_RUN_METRICS};
     mg_status st;
+    const char *found = NULL;
     MG_TRY(mg__make_dirs(dir));
-    for (int i = 0; i < MG_COUNT_OF(names); i++)
-        if (holds(dir, names[i]))
-            MG_FAIL(MG_ERR_INVALID,
-                    "%s: holds a run already (%s): resume it or choose another directory", dir,
-                    names[i]);
+    if (has_foreign_config(dir)) found = MG_RUN_CONFIG;
+    for (int i = 0; i < MG_COUNT_OF(names) && !found; i++)
+        if (holds(dir, names[i])) found = names[i];
+    if (found)
+        MG_FAIL(MG_ERR_INVALID,
+                "%s: holds a run already (%s): resume it or choose another directory", dir, found);
+    mg__run_remove_leftovers(dir);
 out:
     return st;
 }

@@ -28,7 +28,8 @@ void mg__run_config_free(mg_run_config *config); /* frees the members, not the s
 /* runs/<YYYYmmdd-HHMMSS>-<model> under the current directory, made new (a number is added if it is
  * there). *out malloc'd. */
 mg_status mg__run_new_dir(char **out, const char *model_name);
-/* Makes `dir` and its parents; MG_ERR_INVALID if it already holds a run. */
+/* Makes `dir` and its parents; MG_ERR_INVALID if it already holds a run (one that was killed before
+ * its first state was saved does not count). */
 mg_status mg__run_make_dir(const char *dir);
 /* The latest run under runs/ that has weights; MG_ERR_NOT_FOUND says what to do. *out malloc'd. */
 mg_status mg__run_latest(char **out);

@@ -13,4 +13,7 @@
 /* "<dir>/<name>"; *out is malloc'd. MG_ERR_MEMORY. */
 mg_status mg__run_file(char **out, const char *dir, const char *name);
 
+/* Removes the temporary files of killed processes. */
+void mg__run_remove_leftovers(const char *dir);
+
 #endif

@@ -424,7 +424,7 @@ static bool is_leftover(const char *name)
 }
 
 /* They do no harm but take room: where one cannot be removed, it stays. */
-static void remove_leftovers(const char *dir)
+void mg__run_remove_leftovers(const char *dir)
 {
     char *path;
     DIR *entries = opendir(dir);
@@ -443,7 +443,7 @@ mg_status mg__run_load(mg_train_state **out, const char *dir, const mg_model *mo
     mg_train_state *state = NULL;
     MG_TRY(mg__run_file(&path, dir, MG_RUN_STATE));
     MG_TRY(read_state(&state, path, model));
-    remove_leftovers(dir);
+    mg__run_remove_leftovers(dir);
     MG_TRY(write_derived(dir, model, state));
     *out = state;
     state = NULL;
