@@ -1,0 +1,216 @@
+/* The reference itself: its backward against central differences of its forward, along random
+ * directions v of one input at a time:
+ *
+ *     <d, v>  =  (L(t + h v) - L(t - h v)) / 2h,    L = <dy, y>, or the mean loss,
+ *
+ * t an input of the layer (x, w or b) and d the gradient that backward makes of it. Conv and dense
+ * are linear in each, ReLU and max-pool in pieces: with whole numbers, h = 1/4 and every x another
+ * whole number, not 0, no step crosses from one piece to the next, nothing is rounded, and both
+ * sides must be equal. The loss is curved; there the differences are of the fourth order, in
+ * double but for the losses themselves, which come as floats. */
+#include "check/case.h"
+#include "model/spec.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { X, W, B, INPUTS };
+static const char *const gradient_names[INPUTS] = {"dx", "dw", "db"};
+
+/* A layer on the reference, in buffers of the host. */
+typedef struct bench {
+    mg_op op;
+    mg_feed feed;
+    mg_step_state state;
+    mg_step_stat stat;
+    size_t counts[INPUTS], outputs;
+    float *inputs[INPUTS], *gradients[INPUTS], *y, *dy;
+    uint8_t *labels;
+} bench;
+
+static mg_status allocate(float **out, size_t count)
+{
+    if (!count) return MG_OK;
+    *out = calloc(count, sizeof **out);
+    return *out ? MG_OK : mg__fail(MG_ERR_MEMORY, "out of memory");
+}
+
+static mg_status make(bench *b, mg_backend *be, const mg_layer *l, int batch)
+{
+    mg_status st;
+    b->counts[X] = mg_shape_size(l->in) * (size_t)batch;
+    b->outputs = mg_shape_size(l->out) * (size_t)batch;
+    for (int t = 0; t < l->tensor_count; t++) b->counts[W + t] = l->tensors[t].count;
+    for (int i = 0; i < INPUTS; i++) {
+        MG_TRY(allocate(&b->inputs[i], b->counts[i]));
+        MG_TRY(allocate(&b->gradients[i], b->counts[i]));
+    }
+    MG_TRY(allocate(&b->y, b->outputs));
+    MG_TRY(allocate(&b->dy, b->outputs));
+    b->labels = calloc((size_t)batch, 1);
+    if (!b->labels) MG_FAIL(MG_ERR_MEMORY, "out of memory");
+    /* One row of the batch is not valid, where there is more than one. */
+    b->state =
+        (mg_step_state){.count = (uint32_t)(batch > 1 ? batch - 1 : 1), .batch = (uint32_t)batch};
+    b->feed = (mg_feed){.state = &b->state, .batch_labels = b->labels, .stats = &b->stat};
+    b->op = (mg_op){.layer = l,
+                    .backend = be,
+                    .feed = &b->feed,
+                    .batch = batch,
+                    .training = true,
+                    .x = b->inputs[X],
+                    .w = b->inputs[W],
+                    .b = b->inputs[B],
+                    .y = b->y,
+                    .dy = b->dy,
+                    .dx = b->gradients[X],
+                    .dw = b->gradients[W],
+                    .db = b->gradients[B]};
+out:
+    return st;
+}
+
+static void destroy(bench *b)
+{
+    for (int i = 0; i < INPUTS; i++) {
+        free(b->inputs[i]);
+        free(b->gradients[i]);
+    }
+    free(b->y);
+    free(b->dy);
+    free(b->labels);
+}
+
+/* x of a layer with kinks: different whole numbers, none of them 0, in no order. 8191 is prime, and
+ * so k -> 4097 k + 1 mod 8191 goes through all of them; windows are smaller than that. */
+static float kink_free(size_t i, size_t offset)
+{
+    const long k = (long)((4097 * (i + offset) + 1) % 8191) - 4095;
+    return (float)(k < 0 ? k : k + 1);
+}
+
+static void fill(const mg_check *c, bench *b)
+{
+    const mg_layer_kind kind = b->op.layer->kind;
+    const bool loss = mg_layer_types[kind]->is_loss, kinks = mg__check_moves(kind);
+    for (int t = 0; t < INPUTS; t++)
+        for (size_t i = 0; i < b->counts[t]; i++)
+            b->inputs[t][i] = loss    ? mg__check_real(c, (uint32_t)t, i, -2, 2)
+                              : kinks ? kink_free(i, c->key % 8191)
+                                      : (float)mg__check_integer(c, (uint32_t)t, i, -3, 3);
+    for (size_t i = 0; i < b->outputs; i++)
+        b->dy[i] = (float)mg__check_integer(c, INPUTS, i, -3, 3);
+    for (int n = 0; n < b->op.batch; n++)
+        b->labels[n] =
+            (uint8_t)mg__check_integer(c, INPUTS + 1, (size_t)n, 0, b->op.layer->out.c - 1);
+}
+
+/* L where the input is t + h v. */
+static mg_status moved(double *out, bench *b, const mg_check *c, int input, const float *t,
+                       const float *v, double h)
+{
+    const mg_layer_kind kind = b->op.layer->kind;
+    for (size_t i = 0; i < b->counts[input]; i++) b->inputs[input][i] = (float)(t[i] + h * v[i]);
+    const mg_status st = c->device->ops->layers[kind]->forward(&b->op);
+    double sum = 0;
+    for (size_t i = 0; i < b->outputs; i++) sum += (double)b->y[i] * b->dy[i];
+    *out = mg_layer_types[kind]->is_loss ? b->stat.loss / (double)mg_step_rows(&b->state) : sum;
+    memcpy(b->inputs[input], t, b->counts[input] * sizeof *t);
+    return st;
+}
+
+/* The derivative of L along v. */
+static mg_status difference(double *out, bench *b, const mg_check *c, int input, const float *t,
+                            const float *v)
+{
+    mg_status st;
+    double left, right, far_left, far_right;
+    const bool loss = mg_layer_types[b->op.layer->kind]->is_loss;
+    const double h = loss ? 0.125 : 0.25;
+    MG_TRY(moved(&left, b, c, input, t, v, -h));
+    MG_TRY(moved(&right, b, c, input, t, v, h));
+    *out = (right - left) / (2 * h);
+    if (!loss) goto out;
+    MG_TRY(moved(&far_left, b, c, input, t, v, -2 * h));
+    MG_TRY(moved(&far_right, b, c, input, t, v, 2 * h));
+    *out = (8 * (right - left) - (far_right - far_left)) / (12 * h);
+out:
+    return st;
+}
+
+/* Directions: half of them of signs everywhere, which see any single wrong element, half of one
+ * element each, which say which. For the loss, whose directions have to be short, the latter alone.
+ */
+static void draw_direction(const mg_check *c, float *v, size_t count, int input, int index,
+                           bool single)
+{
+    const uint32_t id = (uint32_t)(16 + input * 16 + index);
+    memset(v, 0, count * sizeof *v);
+    if (single)
+        v[mg__check_word(c, id, 0) % count] = 1;
+    else
+        for (size_t i = 0; i < count; i++) v[i] = (float)mg__check_integer(c, id, i, 0, 1) * 2 - 1;
+}
+
+static mg_status check_input(mg_check *c, bench *b, int input)
+{
+    enum { DIRECTIONS = 8 };
+    mg_status st;
+    const size_t count = b->counts[input];
+    const bool loss = mg_layer_types[b->op.layer->kind]->is_loss;
+    float found[DIRECTIONS], expected[DIRECTIONS], scale[DIRECTIONS], *t = NULL, *v = NULL;
+    MG_TRY(allocate(&t, count));
+    MG_TRY(allocate(&v, count));
+    memcpy(t, b->inputs[input], count * sizeof *t);
+    for (int d = 0; d < DIRECTIONS; d++) {
+        double slope, product = 0;
+        draw_direction(c, v, count, input, d, loss || d % 2);
+        MG_TRY(difference(&slope, b, c, input, t, v));
+        for (size_t i = 0; i < count; i++) product += (double)b->gradients[input][i] * v[i];
+        found[d] = (float)product;
+        expected[d] = (float)slope;
+        scale[d] = 1;
+    }
+    /* The losses' rounding, half an ulp of the sum, over h; h^4/30 of a fifth derivative is less.
+     */
+    const double rounding = b->stat.loss / mg_step_rows(&b->state) * FLT_EPSILON / 0.125 + 3e-6;
+    mg__check_compare(c, gradient_names[input], found, expected, DIRECTIONS, loss ? rounding : 0,
+                      scale);
+out:
+    free(t);
+    free(v);
+    return st;
+}
+
+static mg_status run(mg_check *c, const mg_layer *layer, int batch)
+{
+    mg_status st;
+    bench b = {0};
+    const mg_layer_ops *ops = c->device->ops->layers[layer->kind];
+    MG_TRY(make(&b, c->device, layer, batch));
+    fill(c, &b);
+    MG_TRY(ops->forward(&b.op));
+    MG_TRY(ops->backward(&b.op));
+    for (int input = 0; input < INPUTS; input++)
+        if (b.counts[input]) MG_TRY(check_input(c, &b, input));
+out:
+    destroy(&b);
+    return st;
+}
+
+mg_status mg__check_differences(mg_check *c)
+{
+    for (const mg_layer_case *of = mg_layer_cases; of->line; of++) {
+        mg_model *model = NULL;
+        const mg_layer *layer;
+        const mg_status st = mg__check_parse_layer(&model, &layer, of);
+        if (st) return st;
+        const int batch = of->batch < 3 ? of->batch : 3;
+        if (layer->kind != MG_LAYER_INPUT &&
+            mg__check_begin(c, mg_layer_types[layer->kind]->name, "%s on %s x%d, differences",
+                            of->line, of->input, batch))
+            mg__check_end(c, run(c, layer, batch));
+        mg_model_free(model);
+    }
+    return MG_OK;
+}

@@ -1,0 +1,425 @@
+/* Single layers: the same buffers on the device and on the reference, one forward, one backward,
+ * every output compared. */
+#include "check/case.h"
+#include "model/spec.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what a case is ---- */
+
+typedef enum values {
+    INTEGERS, /* small ones: no sum is rounded */
+    REALS,
+    LARGE, /* up to +-200: exp would overflow */
+    NANS,  /* reals, some NaN; forward only, as the gradient's way past a NaN is not defined */
+    VALUES_COUNT
+} values;
+static const char *const values_names[VALUES_COUNT] = {"integers", "reals", "large", "NaN"};
+
+typedef enum buffer {
+    X,
+    W,
+    B,
+    DY,
+    PIXELS,
+    LABELS,
+    ORDER,
+    STATE,
+    BATCH_LABELS,
+    Y,
+    STATS,
+    PREDICTIONS,
+    DX,
+    DW,
+    DB,
+    BUFFERS
+} buffer;
+static const char *const buffer_names[BUFFERS] = {
+    "x", "w",     "b",           "dy", "pixels", "labels", "order", "state", "batch_labels",
+    "y", "stats", "predictions", "dx", "dw",     "db"};
+
+enum { SLOTS = 5, SLOT = 2, CURSOR = 3 }; /* of statistics, and where the batch begins */
+
+typedef struct job {
+    const mg_layer *layer;
+    mg_layer_kind kind;
+    int batch;
+    uint32_t rows; /* of them valid */
+    values values;
+    bool wants_dx, shuffled;
+    size_t bytes[BUFFERS]; /* 0: the layer has no such buffer */
+    void *input[BUFFERS];  /* what it holds at first; NULL for outputs */
+} job;
+
+static bool is_loss(const job *j) { return mg_layer_types[j->kind]->is_loss; }
+static bool has_backward(const job *j) { return j->kind != MG_LAYER_INPUT && j->values != NANS; }
+
+static void set_sizes(job *j)
+{
+    const mg_layer *l = j->layer;
+    const size_t batch = (size_t)j->batch, positions = CURSOR + j->rows;
+    const size_t in = mg_shape_size(l->in) * batch, out = mg_shape_size(l->out) * batch;
+    const bool input = j->kind == MG_LAYER_INPUT;
+    j->bytes[Y] = out * sizeof(float);
+    if (!input) j->bytes[X] = in * sizeof(float);
+    if (j->wants_dx) j->bytes[DX] = in * sizeof(float);
+    if (!input && !is_loss(j)) j->bytes[DY] = out * sizeof(float);
+    for (int t = 0; t < l->tensor_count; t++)
+        j->bytes[W + t] = j->bytes[DW + t] = l->tensors[t].count * sizeof(float);
+    if (!input && !is_loss(j)) return;
+    j->bytes[STATE] = sizeof(mg_step_state);
+    j->bytes[BATCH_LABELS] = batch;
+    if (input) {
+        j->bytes[PIXELS] = positions * mg_shape_size(l->in);
+        j->bytes[LABELS] = positions;
+        if (j->shuffled) j->bytes[ORDER] = positions * sizeof(uint32_t);
+    } else {
+        j->bytes[STATS] = SLOTS * sizeof(mg_step_stat);
+        j->bytes[PREDICTIONS] = positions;
+    }
+}
+
+/* ---- its values ---- */
+
+static float value_of(const mg_check *c, const job *j, buffer b, size_t i)
+{
+    switch (j->values) {
+    case INTEGERS:
+        return (float)mg__check_integer(c, b, i, -3, 3);
+    case LARGE:
+        return mg__check_real(c, b, i, -200, 200);
+    case NANS:
+        if (b == X && mg__check_integer(c, BUFFERS, i, 0, 9) == 0) return NAN;
+        break;
+    default:
+        break;
+    }
+    return mg__check_real(c, b, i, -1, 1);
+}
+
+static bool is_input(const job *j, buffer b)
+{
+    return b < BATCH_LABELS || (b == BATCH_LABELS && is_loss(j));
+}
+
+static void fill(const mg_check *c, const job *j, buffer b)
+{
+    void *p = j->input[b];
+    const size_t floats = j->bytes[b] / sizeof(float);
+    switch (b) {
+    case PIXELS:
+        for (size_t i = 0; i < j->bytes[b]; i++)
+            ((uint8_t *)p)[i] = (uint8_t)mg__check_word(c, b, i);
+        break;
+    case LABELS:
+    case BATCH_LABELS:
+        for (size_t i = 0; i < j->bytes[b]; i++)
+            ((uint8_t *)p)[i] =
+                (uint8_t)mg__check_integer(c, b, i, 0, is_loss(j) ? j->layer->out.c - 1 : 255);
+        break;
+    case ORDER: /* backwards: a permutation */
+        for (size_t i = 0; i < floats; i++) ((uint32_t *)p)[i] = (uint32_t)(floats - 1 - i);
+        break;
+    case STATE:
+        *(mg_step_state *)p = (mg_step_state){.seed = c->key,
+                                              .step = 11,
+                                              .cursor = CURSOR,
+                                              .count = CURSOR + j->rows,
+                                              .batch = (uint32_t)j->batch,
+                                              .slot = SLOT,
+                                              .lr = 0.01f};
+        break;
+    default:
+        for (size_t i = 0; i < floats; i++) ((float *)p)[i] = value_of(c, j, b, i);
+    }
+}
+
+static mg_status make_inputs(const mg_check *c, job *j)
+{
+    for (buffer b = 0; b < BUFFERS; b++) {
+        if (!j->bytes[b] || !is_input(j, b)) continue;
+        j->input[b] = malloc(j->bytes[b]);
+        if (!j->input[b]) return mg__fail(MG_ERR_MEMORY, "out of memory");
+        fill(c, j, b);
+    }
+    return MG_OK;
+}
+
+/* ---- running it ---- */
+
+typedef struct side {
+    mg_guarded buffers[BUFFERS];
+    mg_feed feed;
+    mg_op op;
+} side;
+
+/* Binds the op to the buffers: those on the device, or their copies on the host. */
+static void bind(side *s, mg_backend *be, const job *j, void *(*at)(const mg_guarded *g))
+{
+    const mg_guarded *b = s->buffers;
+    void *const impl = s->op.impl;
+    s->feed = (mg_feed){.pixels = at(&b[PIXELS]),
+                        .labels = at(&b[LABELS]),
+                        .order = at(&b[ORDER]),
+                        .state = at(&b[STATE]),
+                        .batch_labels = at(&b[BATCH_LABELS]),
+                        .stats = at(&b[STATS]),
+                        .predictions = at(&b[PREDICTIONS])};
+    s->op = (mg_op){.layer = j->layer,
+                    .backend = be,
+                    .feed = &s->feed,
+                    .batch = j->batch,
+                    .training = true,
+                    .x = at(&b[X]),
+                    .y = at(&b[Y]),
+                    .dy = at(&b[DY]),
+                    .dx = at(&b[DX]),
+                    .w = at(&b[W]),
+                    .b = at(&b[B]),
+                    .dw = at(&b[DW]),
+                    .db = at(&b[DB]),
+                    .impl = impl};
+}
+
+/* An output that has floats in it must have been written, every one. */
+static mg_status check_written(const mg_guarded *g, const char *name)
+{
+    const uint32_t *words = mg__guarded_host(g);
+    for (size_t i = 0; i < g->bytes / sizeof *words; i++)
+        if (words[i] == 0xffffffffu)
+            return mg__fail(MG_ERR_MISMATCH, "%s[%zu] was not written", name, i);
+    return MG_OK;
+}
+
+static mg_status download(side *s, const job *j)
+{
+    mg_status st = MG_OK;
+    for (buffer b = 0; b < BUFFERS; b++) {
+        if (!j->bytes[b]) continue;
+        MG_TRY(mg__guarded_get(&s->buffers[b], buffer_names[b], j->input[b]));
+        if (b == Y || (b >= DX && has_backward(j)))
+            MG_TRY(check_written(&s->buffers[b], buffer_names[b]));
+    }
+out:
+    return st;
+}
+
+static mg_status run_side(side *s, mg_backend *be, const job *j)
+{
+    mg_status st;
+    const mg_layer_ops *ops = be->ops->layers[j->kind];
+    for (buffer b = 0; b < BUFFERS; b++)
+        if (j->bytes[b]) MG_TRY(mg__guarded_create(&s->buffers[b], be, j->input[b], j->bytes[b]));
+    bind(s, be, j, mg__guarded_device);
+    if (ops->prepare) MG_TRY(ops->prepare(&s->op));
+    MG_TRY(ops->forward(&s->op));
+    if (has_backward(j)) MG_TRY(ops->backward(&s->op));
+    MG_TRY(download(s, j));
+out:
+    be->ops->sync(be);
+    if (ops->release && s->op.impl) ops->release(&s->op);
+    s->op.impl = NULL;
+    return st;
+}
+
+static void free_side(side *s)
+{
+    for (buffer b = 0; b < BUFFERS; b++) mg__guarded_free(&s->buffers[b]);
+}
+
+/* ---- comparing ---- */
+
+static mg_status make_scales(const mg_check *c, const job *j, side *expected,
+                             float *scales[BUFFERS])
+{
+    mg_status st;
+    static const buffer scaled[] = {Y, DX, DW, DB};
+    for (int i = 0; i < MG_COUNT_OF(scaled); i++) {
+        const size_t bytes = j->bytes[scaled[i]];
+        if (!bytes) continue;
+        scales[scaled[i]] = malloc(bytes);
+        if (!scales[scaled[i]]) MG_FAIL(MG_ERR_MEMORY, "out of memory");
+    }
+    bind(expected, c->loops, j, mg__guarded_host);
+    MG_TRY(mg__check_forward_scale(c, &expected->op, scales[Y]));
+    if (!has_backward(j)) return MG_OK;
+    const size_t count = j->bytes[DY] / sizeof(float);
+    float *dy = malloc(j->bytes[DY] + 1);
+    if (!dy) MG_FAIL(MG_ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < count; i++) dy[i] = fabsf(expected->op.dy[i]);
+    st = mg__check_backward_scale(c, &expected->op, dy, scales[DX], scales[DW], scales[DB]);
+    free(dy);
+out:
+    return st;
+}
+
+static void compare_loss(mg_check *c, const job *j, const side *found, const side *expected)
+{
+    mg_step_stat *f = mg__guarded_host(&found->buffers[STATS]);
+    mg_step_stat *e = mg__guarded_host(&expected->buffers[STATS]);
+    const float scale = mg__check_loss_scale(&expected->op);
+    const float f_correct = (float)f[SLOT].correct, e_correct = (float)e[SLOT].correct;
+    mg__check_compare(c, "loss", &f[SLOT].loss, &e[SLOT].loss, 1, FORWARD_TOLERANCE, &scale);
+    if (j->values != NANS) /* where the largest output is a NaN, no answer is right */
+        mg__check_compare(c, "correct", &f_correct, &e_correct, 1, 0, NULL);
+    f[SLOT] = e[SLOT];
+    mg__check_compare_bytes(c, "the other slots of stats", f, e, j->bytes[STATS]);
+    if (j->values != NANS)
+        mg__check_compare_bytes(c, "predictions", mg__guarded_host(&found->buffers[PREDICTIONS]),
+                                mg__guarded_host(&expected->buffers[PREDICTIONS]),
+                                j->bytes[PREDICTIONS]);
+}
+
+static double factor_of(const job *j, buffer b)
+{
+    const bool product = j->kind == MG_LAYER_CONV || j->kind == MG_LAYER_DENSE;
+    if (j->values == INTEGERS && (product || mg__check_moves(j->kind))) return 0;
+    if (b != Y) return BACKWARD_TOLERANCE;
+    return mg__check_moves(j->kind) ? 0 : FORWARD_TOLERANCE;
+}
+
+static void compare(mg_check *c, const job *j, const side *found, const side *expected,
+                    float *const scales[BUFFERS])
+{
+    static const buffer floats[] = {Y, DX, DW, DB};
+    for (int i = 0; i < MG_COUNT_OF(floats); i++) {
+        const buffer b = floats[i];
+        if (!j->bytes[b] || (b != Y && !has_backward(j))) continue;
+        mg__check_compare(c, buffer_names[b], mg__guarded_host(&found->buffers[b]),
+                          mg__guarded_host(&expected->buffers[b]), j->bytes[b] / sizeof(float),
+                          factor_of(j, b), scales[b]);
+    }
+    if (j->kind == MG_LAYER_INPUT)
+        mg__check_compare_bytes(c, "batch_labels", mg__guarded_host(&found->buffers[BATCH_LABELS]),
+                                mg__guarded_host(&expected->buffers[BATCH_LABELS]),
+                                j->bytes[BATCH_LABELS]);
+    if (is_loss(j)) compare_loss(c, j, found, expected);
+}
+
+static mg_status run_job(mg_check *c, job *j)
+{
+    mg_status st;
+    side found = {0}, expected = {0};
+    float *scales[BUFFERS] = {NULL};
+    set_sizes(j);
+    MG_TRY(make_inputs(c, j));
+    MG_TRY(run_side(&found, c->device, j));
+    MG_TRY(run_side(&expected, c->reference, j));
+    MG_TRY(make_scales(c, j, &expected, scales));
+    compare(c, j, &found, &expected, scales);
+out:
+    free_side(&found);
+    free_side(&expected);
+    for (buffer b = 0; b < BUFFERS; b++) {
+        free(j->input[b]);
+        free(scales[b]);
+        j->input[b] = NULL;
+    }
+    return st;
+}
+
+/* ---- the cases ---- */
+
+static void try_job(mg_check *c, const mg_layer_case *of, job j)
+{
+    const char *op = mg_layer_types[j.kind]->name;
+    char rows[32] = "";
+    if (j.rows != (uint32_t)j.batch) snprintf(rows, sizeof rows, ", %u rows", j.rows);
+    if (mg__check_begin(c, op, "%s%s%s x%d, %s%s%s%s", of->line, of->input ? " on " : "",
+                        of->input ? of->input : "", j.batch, values_names[j.values], rows,
+                        j.kind != MG_LAYER_INPUT && !j.wants_dx ? ", no dx" : "",
+                        j.shuffled ? ", shuffled" : ""))
+        mg__check_end(c, run_job(c, &j));
+}
+
+static void try_layer(mg_check *c, const mg_layer_case *of, const mg_layer *layer)
+{
+    job j = {.layer = layer, .kind = layer->kind, .batch = of->batch, .rows = (uint32_t)of->batch};
+    const uint32_t part = (uint32_t)(of->batch * 2 + 2) / 3;
+    if (j.kind == MG_LAYER_INPUT) {
+        j.values = REALS;
+        try_job(c, of, j);
+        j.rows = part;
+        j.shuffled = true;
+        try_job(c, of, j);
+        return;
+    }
+    j.wants_dx = true;
+    for (j.values = 0; j.values < VALUES_COUNT; j.values++)
+        if (j.values < LARGE || is_loss(&j) || (j.values == NANS && mg__check_moves(j.kind)))
+            try_job(c, of, j);
+    j.values = INTEGERS;
+    if (is_loss(&j)) {
+        j.rows = part;
+        j.values = REALS;
+        try_job(c, of, j);
+    } else if (layer->tensor_count && layer->in.c <= 3) { /* as the first layer of a net */
+        j.wants_dx = false;
+        try_job(c, of, j);
+    }
+}
+
+mg_status mg__check_parse_layer(mg_model **model, const mg_layer **layer, const mg_layer_case *of)
+{
+    char text[400], word[32];
+    sscanf(of->line, "%31s", word);
+    const bool loss = !strcmp(word, mg_type_softmax_xent.name);
+    if (!of->input)
+        snprintf(text, sizeof text, "%s\ndense out=2\nsoftmax_xent\n", of->line);
+    else if (loss)
+        snprintf(text, sizeof text, "input %s\ndense out=%d\n%s\n", of->input, atoi(of->input),
+                 of->line);
+    else
+        snprintf(text, sizeof text, "input %s\n%s\ndense out=2\nsoftmax_xent\n", of->input,
+                 of->line);
+    const mg_status st = mg_model_parse(model, text, "case");
+    if (!st) *layer = &(*model)->layers[!of->input ? 0 : loss ? 2 : 1];
+    return st;
+}
+
+static mg_status try_case(mg_check *c, const mg_layer_case *of)
+{
+    mg_model *model = NULL;
+    const mg_layer *layer;
+    const mg_status st = mg__check_parse_layer(&model, &layer, of);
+    if (!st) try_layer(c, of, layer);
+    mg_model_free(model);
+    return st;
+}
+
+/* Every layer of a preset, as lines of its canonical text. */
+static mg_status try_preset(mg_check *c, const mg_preset *preset)
+{
+    mg_status st;
+    mg_model *model = NULL;
+    char *text = NULL, *line;
+    MG_TRY(mg_model_parse(&model, preset->text, preset->name));
+    text = strdup(mg_model_text(model));
+    if (!text) MG_FAIL(MG_ERR_MEMORY, "out of memory");
+    line = text;
+    for (int i = 0; i < model->layer_count; i++) {
+        char input[40], *end = strchr(line, '\n');
+        const mg_shape in = model->layers[i].in;
+        const mg_layer_case of = {line, i ? input : NULL, 2};
+        *end = 0;
+        snprintf(input, sizeof input, "%dx%dx%d", in.c, in.h, in.w);
+        MG_TRY(try_case(c, &of));
+        line = end + 1;
+    }
+out:
+    mg_model_free(model);
+    free(text);
+    return st;
+}
+
+mg_status mg__check_layers(mg_check *c)
+{
+    mg_status st;
+    for (const mg_layer_case *of = mg_layer_cases; of->line; of++) MG_TRY(try_case(c, of));
+    for (int i = 0; mg_model_preset(i); i++) MG_TRY(try_preset(c, mg_model_preset(i)));
+    st = MG_OK;
+out:
+    return st;
+}
