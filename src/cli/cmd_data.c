@@ -1,9 +1,9 @@
 /* mnist_gpu data download; and finding the data for the other commands. */
 #define _XOPEN_SOURCE 700 /* realpath, strdup */
 #include "cli.h"
+#include "clock.h"
 #include "options.h"
 #include "term.h"
-#include "train/evaluate.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

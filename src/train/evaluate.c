@@ -1,16 +1,8 @@
 #include "train/evaluate.h"
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { EVALUATION_BATCH = 256 };
-
-double mg__seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- data on the device ---- */
 

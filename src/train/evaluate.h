@@ -28,7 +28,4 @@ mg_status mg__evaluator_predictions(mg_evaluator *e, uint8_t *h_predictions);
 
 uint32_t mg__evaluator_count(const mg_evaluator *e); /* images */
 
-/* Monotonic seconds. */
-double mg__seconds(void);
-
 #endif

@@ -1,5 +1,6 @@
 /* The trainer: epochs of steps, in chunks between which the host looks at the losses. */
 #include "train/evaluate.h"
+#include "clock.h"
 #include "philox.h"
 #include <math.h>
 #include <stdlib.h>
