@@ -33,6 +33,7 @@ static int device_overflow(void) { return reverse(DEVICE_OVERFLOW); }
 static int divergent_barrier(void) { return reverse(DIVERGENT); }
 static int deadlock(void) { return reverse(DEADLOCK); }
 static int missing_syncwarp(void) { return reverse(MISSING_SYNCWARP); }
+static int large_frame(void) { return reverse(LARGE_FRAME); }
 
 static int block_race(void)
 {
@@ -399,6 +400,7 @@ static const struct {
     {"device_overflow", device_overflow},
     {"divergent_barrier", divergent_barrier},
     {"deadlock", deadlock},
+    {"large_frame", large_frame},
     {"too_many_threads", too_many_threads},
     {"too_much_shared", too_much_shared},
     {"host_read", host_read},

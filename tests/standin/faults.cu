@@ -68,6 +68,13 @@ static __global__ void missing_syncwarp(const float *x, float *y)
     y[i ^ 1] = s[i ^ 1];
 }
 
+static __global__ void large_frame(const float *x, float *y)
+{
+    volatile char local[126 << 10];
+    for (size_t i = 0; i < sizeof local; i++) local[i] = 1;
+    y[threadIdx.x] = x[COUNT - local[0] - threadIdx.x];
+}
+
 cudaError_t launch_reverse(fault_kernel how, const float *x, float *y, cudaStream_t stream)
 {
     switch (how) {
@@ -87,6 +94,8 @@ cudaError_t launch_reverse(fault_kernel how, const float *x, float *y, cudaStrea
         return LAUNCH(deadlock, 1, COUNT, 0, stream, x, y);
     case MISSING_SYNCWARP:
         return LAUNCH(missing_syncwarp, 1, COUNT, 0, stream, x, y);
+    case LARGE_FRAME:
+        return LAUNCH(large_frame, 1, COUNT, 0, stream, x, y);
     }
     return cudaErrorInvalidValue;
 }

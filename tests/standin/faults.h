@@ -12,14 +12,15 @@ extern "C" {
 /* ---- faults.cu: y[i] = x[255 - i] for 256 floats, in right and wrong ways ---- */
 
 typedef enum fault_kernel {
-    RIGHT,           /* through shared memory, one barrier */
-    MISSING_BARRIER, /* without it */
-    UNINITIALISED,   /* the shared memory is never written */
-    SHARED_OVERFLOW, /* one element past the shared array */
-    DEVICE_OVERFLOW, /* one element past y */
-    DIVERGENT,       /* half of the threads wait at one barrier, half at another */
-    DEADLOCK,        /* half of a warp at __syncwarp, half at __syncthreads */
-    MISSING_SYNCWARP /* lanes exchange through shared memory, ordered by a shuffle alone */
+    RIGHT,            /* through shared memory, one barrier */
+    MISSING_BARRIER,  /* without it */
+    UNINITIALISED,    /* the shared memory is never written */
+    SHARED_OVERFLOW,  /* one element past the shared array */
+    DEVICE_OVERFLOW,  /* one element past y */
+    DIVERGENT,        /* half of the threads wait at one barrier, half at another */
+    DEADLOCK,         /* half of a warp at __syncwarp, half at __syncthreads */
+    MISSING_SYNCWARP, /* lanes exchange through shared memory, ordered by a shuffle alone */
+    LARGE_FRAME       /* a local array as large as a thread's whole stack here */
 } fault_kernel;
 cudaError_t launch_reverse(fault_kernel how, const float *x, float *y, cudaStream_t stream);
 

@@ -13,9 +13,13 @@ STANDIN_ASAN(extern "C" {
 namespace standin
 {
 constexpr size_t stack_bytes = 128 << 10;
-constexpr uint64_t canary = 0x5ca1ab1e0ddba11dull; /* at the far end of each stack */
+/* Near the far end of each stack: a thread that writes over it has a page left to go on with. */
+constexpr uint64_t canary = 0x5ca1ab1e0ddba11dull;
+constexpr size_t canary_offset = 4096;
+/* Stacks begin at different offsets, or all of them would share a few sets of the cache. */
+constexpr size_t colours = 61, colour_bytes = 192;
 
-static Fibre host = {{}, true, nullptr, nullptr, nullptr, nullptr, nullptr};
+static Fibre host = {{}, true, nullptr, nullptr, nullptr, nullptr, nullptr, 0};
 static Fibre *starting;
 static Fibre *fibres; /* all of them, so that none counts as leaked at exit */
 STANDIN_ASAN(static const void *host_stack; static size_t host_stack_bytes;)
@@ -33,7 +37,7 @@ static void first_entry()
     ucontext_t context;
     getcontext(&context);
     context.uc_stack.ss_sp = to->stack;
-    context.uc_stack.ss_size = stack_bytes;
+    context.uc_stack.ss_size = stack_bytes - to->index % colours * colour_bytes;
     context.uc_link = nullptr;
     makecontext(&context, first_entry, 0);
     to->started = true;
@@ -53,22 +57,25 @@ Fibre *create_fibre(void (*run)(Fibre *))
     void *stack = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (stack == MAP_FAILED) die("no memory for the stack of a thread");
-    std::memcpy(stack, &canary, sizeof canary);
-    Fibre *f = new Fibre{{}, false, static_cast<char *>(stack), run, nullptr, nullptr, fibres};
+    std::memcpy(static_cast<char *>(stack) + canary_offset, &canary, sizeof canary);
+    Fibre *f = new Fibre{{},      false,  static_cast<char *>(stack),    run, nullptr,
+                         nullptr, fibres, fibres ? fibres->index + 1 : 0};
     fibres = f;
     TSAN(f->tsan = __tsan_create_fiber(0);)
     return f;
 }
 
-bool enter_fibre(Fibre *f)
+void enter_fibre(Fibre *f)
 {
     TSAN(host.tsan = __tsan_get_current_fiber(); __tsan_switch_to_fiber(f->tsan, 1);)
     STANDIN_ASAN(__sanitizer_start_switch_fiber(&host.asan_fake, f->stack, stack_bytes);)
     switch_stack(&host, f);
     STANDIN_ASAN(__sanitizer_finish_switch_fiber(host.asan_fake, nullptr, nullptr);)
-    uint64_t end;
-    std::memcpy(&end, f->stack, sizeof end);
-    return end == canary;
+}
+
+bool stack_overflowed(const Fibre *f)
+{
+    return std::memcmp(f->stack + canary_offset, &canary, sizeof canary) != 0;
 }
 
 void leave_fibre(Fibre *f)

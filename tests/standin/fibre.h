@@ -28,14 +28,16 @@ struct Fibre {
     void (*run)(Fibre *);
     void *asan_fake, *tsan;
     Fibre *next;
+    size_t index;
 };
 
 /* run() starts with the first enter(); it must never return. Fibres live as long as the program. */
 Fibre *create_fibre(void (*run)(Fibre *));
-/* Host thread: goes on in the fibre until that leaves. False: the fibre ran out of stack. */
-bool enter_fibre(Fibre *f);
+/* Host thread: goes on in the fibre until that leaves. */
+void enter_fibre(Fibre *f);
 /* Fibre: goes back to the host thread; returns at the next enter(). */
 void leave_fibre(Fibre *f);
+bool stack_overflowed(const Fibre *f);
 } // namespace standin
 
 #endif

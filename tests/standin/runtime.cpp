@@ -114,7 +114,7 @@ template <class Each> static void order_threads(void *point, Each each)
 
 static void enter(Fibre *f)
 {
-    if (!enter_fibre(f)) die("%s: a thread ran out of stack", grid.config->name);
+    enter_fibre(f);
     set_current(nullptr);
 }
 
@@ -176,6 +176,7 @@ static void work(Fibre *me)
             finish(*t);
             t = one_thread_per_fibre ? nullptr : take_fresh(*t->owner);
         }
+        if (stack_overflowed(me)) die("%s: a thread ran out of stack", grid.config->name);
         if (!one_thread_per_fibre) idle.push_back(me);
         leave_fibre(me);
     }
@@ -235,6 +236,7 @@ static void release_grid()
 /* Ends the warp operation with this mask if all its lanes have arrived. */
 static void release_warp(Block &b, Warp &w, unsigned mask)
 {
+    if ((w.waiting & mask) != (mask & w.alive)) return; /* most calls, without a look at each */
     unsigned arrived = 0;
     uint64_t values[32];
     for (unsigned l = 0; l < 32; l++) {

@@ -49,6 +49,7 @@ static const planted faults[] = {
      "deadlock: deadlock in block (0,0,0): of 256 threads 128 are at "
      "__syncthreads, 128 at a warp operation",
      NULL},
+    {ALL, "large_frame", "fwd", "large_frame: a thread ran out of stack", NULL},
     {ALL, "too_many_threads", "fwd", "launch of 1 x 1 x 1 blocks of 1025 x 1 x 1 threads",
      "gave 9"},
     {ALL, "too_much_shared", "fwd", "49153 bytes of dynamic shared memory", "gave 1"},
