@@ -4,14 +4,14 @@
 /* One row: probabilities into y; returns its loss, and the largest output's index in *best. */
 static float softmax(float *y, const float *x, int classes, int label, int *best)
 {
-    float sum = 0;
+    double sum = 0;
     *best = 0;
     for (int k = 1; k < classes; k++)
         if (x[k] > x[*best]) *best = k;
     const float max = x[*best];
     for (int k = 0; k < classes; k++) sum += y[k] = expf(x[k] - max);
-    for (int k = 0; k < classes; k++) y[k] /= sum;
-    return logf(sum) - (x[label] - max);
+    for (int k = 0; k < classes; k++) y[k] = (float)(y[k] / sum);
+    return (float)(log(sum) - (x[label] - max));
 }
 
 /* A few thousand exponentials: not worth waking threads for. */
