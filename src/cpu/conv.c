@@ -9,37 +9,23 @@
  *              input channels)
  *   dw, db     items (some output channels, some input channels); each thread walks over all
  *              blocks for its own, so that no sum depends on the number of threads
- */
-#include "cpu/cpu.h"
+ *
+ * Behind a pool, where three of four gradients are zero, backward is another: conv_pooled.c. */
+#include "cpu/conv.h"
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct conv {
-    int count;                    /* layers in the group */
-    const mg_cpu_conv_kernels *k; /* of the instruction set */
-    mg_cpu_correlation out, in;   /* y from x, and dx from dy */
-    mg_shape x_shape, dy_shape;   /* dy_shape: of the group's output */
-    int batch, blocks;
-    int outs;                    /* output channels, before and after pooling */
-    int32_t *x_place, *dy_place; /* where each element of an image's x and dy lies in lanes */
-    size_t x_size, dy_size, y_size, pooled_size; /* floats of a thread's scratch */
-    float *memory;                               /* [threads] of those four, one after another */
-    int8_t *winners;         /* [blocks][outs][p][q][lane], of the pool; only when training */
-    float *sums, *bias_sums; /* dw [outs][channels][r][s][lane], db [outs][lane] */
-} conv;
-
 /* One thread's scratch. */
 typedef struct scratch {
-    float *x, *dy, *y, *pooled;
+    float *x, *dy, *y;
 } scratch;
 
-static scratch scratch_of(const conv *v, int thread)
+static scratch scratch_of(const mg_conv *v, int thread)
 {
     scratch l;
-    l.x = v->memory + (size_t)thread * (v->x_size + v->dy_size + v->y_size + v->pooled_size);
+    l.x = v->memory + (size_t)thread * (v->x_size + v->dy_size + v->y_size);
     l.dy = l.x + v->x_size;
     l.y = l.dy + v->dy_size;
-    l.pooled = l.y + v->y_size;
     return l;
 }
 
@@ -51,7 +37,7 @@ static int group_first(int count, int most, long i)
     return (int)((long)count * i / groups(count, most));
 }
 
-static int rows_of(const conv *v, int block)
+static int rows_of(const mg_conv *v, int block)
 {
     const int left = v->batch - block * v->k->lanes;
     return left < v->k->lanes ? left : v->k->lanes;
@@ -59,7 +45,7 @@ static int rows_of(const conv *v, int block)
 
 /* ---- geometry ---- */
 
-static void set_geometry(conv *v, const mg_layer *l)
+static void set_geometry(mg_conv *v, const mg_layer *l)
 {
     const int size = l->args.conv.kernel, stride = l->args.conv.stride, pad = mg__conv_pad(l);
     const int area = size * size, around = size - 1 - pad;
@@ -94,7 +80,7 @@ static void set_geometry(conv *v, const mg_layer *l)
 }
 
 /* Where dy of output (0, 0) lies, in floats. */
-static long dy_origin(const conv *v)
+static long dy_origin(const mg_conv *v)
 {
     return ((long)v->in.rows.first * v->in.x_width + v->in.columns.first) * v->k->lanes;
 }
@@ -114,34 +100,31 @@ static int32_t *make_places(mg_shape s, int row, int column, int step, int heigh
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-static void set_sizes(conv *v)
+static void set_sizes(mg_conv *v, bool lanes_backward)
 {
     const size_t lanes = (size_t)v->k->lanes, area = (size_t)v->out.height * (size_t)v->out.width;
     const size_t in = (size_t)v->in.height * (size_t)v->in.width;
     v->x_size = lanes * (size_t)v->out.x_height * (size_t)v->out.x_width * (size_t)v->x_shape.c;
-    v->dy_size = lanes * (size_t)v->in.x_height * (size_t)v->in.x_width * (size_t)v->outs;
     v->y_size = lanes * (size_t)v->k->outs * larger(area, in);
-    v->pooled_size = v->out.pool ? lanes * mg_shape_size(v->dy_shape) : 0;
+    if (lanes_backward)
+        v->dy_size = lanes * (size_t)v->in.x_height * (size_t)v->in.x_width * (size_t)v->outs;
 }
 
-static mg_status alloc(conv *v, const mg_cpu *cpu, bool training)
+static mg_status alloc(mg_conv *v, const mg_cpu *cpu, bool lanes_backward)
 {
-    const mg_cpu_correlation *o = &v->out;
-    const int dy_step = o->dy_stride * (o->pool ? 2 : 1);
+    const mg_cpu_correlation *o = &v->out, *i = &v->in;
     const size_t lanes = (size_t)v->k->lanes, taps = (size_t)o->w_out;
-    const size_t each = v->x_size + v->dy_size + v->y_size + v->pooled_size;
+    const size_t each = v->x_size + v->dy_size + v->y_size;
     v->x_place = make_places(v->x_shape, o->rows.first, o->columns.first, 1, o->x_height,
                              o->x_width, v->k->lanes);
-    v->dy_place = make_places(v->dy_shape, v->in.rows.first, v->in.columns.first, dy_step,
-                              v->in.x_height, v->in.x_width, v->k->lanes);
     v->memory = calloc((size_t)cpu->threads * each, sizeof *v->memory);
-    if (!v->x_place || !v->dy_place || !v->memory) goto failed;
-    if (!training) return MG_OK;
+    if (!v->x_place || !v->memory) goto failed;
+    if (!lanes_backward) return MG_OK;
+    v->dy_place = make_places(v->y_shape, i->rows.first, i->columns.first, o->dy_stride,
+                              i->x_height, i->x_width, v->k->lanes);
     v->sums = malloc((size_t)v->outs * (taps + 1) * lanes * sizeof *v->sums);
-    if (!v->sums) goto failed;
+    if (!v->dy_place || !v->sums) goto failed;
     v->bias_sums = v->sums + (size_t)v->outs * taps * lanes;
-    if (o->pool) v->winners = malloc((size_t)v->blocks * v->pooled_size);
-    if (o->pool && !v->winners) goto failed;
     return MG_OK;
 failed:
     return mg__fail(MG_ERR_MEMORY, "out of memory for convolution (%d threads of %zu bytes)",
@@ -150,48 +133,51 @@ failed:
 
 /* ---- the group: a conv, and what follows it ---- */
 
-static void release_conv(conv *v)
+static void release_conv(mg_conv *v)
 {
     if (!v) return;
+    mg__conv_pooled_release(v->pooled);
     free(v->x_place);
     free(v->dy_place);
     free(v->memory);
-    free(v->winners);
     free(v->sums);
     free(v);
 }
 
-static mg_status prepare_group(conv **out, const mg_op *ops, int count)
+static mg_status prepare_group(mg_conv **out, const mg_op *ops, int count)
 {
+    mg_status st;
     const mg_cpu *cpu = mg__cpu_of(ops);
     const mg_layer *l = ops->layer;
-    conv *v = calloc(1, sizeof *v);
+    mg_conv *v = calloc(1, sizeof *v);
     if (!v) return mg__fail(MG_ERR_MEMORY, "out of memory for convolution");
-    *v = (conv){.count = count,
-                .k = cpu->isa->conv,
-                .x_shape = l->in,
-                .dy_shape = ops[count - 1].layer->out,
-                .batch = ops->batch,
-                .blocks = groups(ops->batch, cpu->isa->conv->lanes),
-                .outs = l->out.c};
+    *v = (mg_conv){.count = count,
+                   .k = cpu->isa->conv,
+                   .x_shape = l->in,
+                   .y_shape = ops[count - 1].layer->out,
+                   .batch = ops->batch,
+                   .blocks = groups(ops->batch, cpu->isa->conv->lanes),
+                   .outs = l->out.c};
     set_geometry(v, l);
     for (int i = 1; i < count; i++) {
         if (ops[i].layer->kind == MG_LAYER_RELU) v->out.relu = true;
         if (ops[i].layer->kind == MG_LAYER_MAXPOOL) v->out.pool = true;
     }
-    set_sizes(v);
-    const mg_status st = alloc(v, cpu, ops->training);
-    if (st)
-        release_conv(v);
-    else
-        *out = v;
+    const bool lanes_backward = ops->training && !v->out.pool;
+    set_sizes(v, lanes_backward);
+    MG_TRY(alloc(v, cpu, lanes_backward));
+    if (ops->training && v->out.pool) MG_TRY(mg__conv_pooled_prepare(&v->pooled, v, ops));
+    *out = v;
+    return MG_OK;
+out:
+    release_conv(v);
     return st;
 }
 
 /* ---- what the threads do; ctx is the group's first op ---- */
 
 typedef struct job {
-    const conv *v;
+    const mg_conv *v;
     const mg_op *ops;
 } job;
 
@@ -203,34 +189,24 @@ static void load_x(const job *j, float *x, int block)
 }
 
 /* The gradients of the conv's outputs, channels first .. first+count-1. */
-static void load_dy(const job *j, const scratch *l, int block, int first, int count)
+static void load_dy(const job *j, float *dy, int block, int first, int count)
 {
-    const conv *v = j->v;
+    const mg_conv *v = j->v;
     const mg_op *last = &j->ops[v->count - 1];
-    const size_t size = mg_shape_size(v->dy_shape), plane = size / (size_t)v->outs;
+    const size_t size = mg_shape_size(v->y_shape), plane = size / (size_t)v->outs;
     const size_t at = (size_t)first * plane;
     const size_t here = (size_t)(block * v->k->lanes) * size + at;
-    const long step = (long)size, elements = (long)((size_t)count * plane);
-    const int rows = rows_of(v, block);
-    const int32_t *place = v->dy_place + at;
-    if (!v->out.pool) {
-        v->k->to_lanes(l->dy, place, last->dy + here, v->out.relu ? last->y + here : NULL, step,
-                       rows, elements);
-        return;
-    }
-    const long right = (long)v->out.dy_stride * v->k->lanes, down = right * v->in.x_width;
-    v->k->to_lanes(l->pooled, NULL, last->dy + here, NULL, step, rows, elements);
-    v->k->unpool(l->dy, place, right, down, l->pooled,
-                 v->winners + ((size_t)block * size + at) * (size_t)v->k->lanes, elements);
+    v->k->to_lanes(dy, v->dy_place + at, last->dy + here, v->out.relu ? last->y + here : NULL,
+                   (long)size, rows_of(v, block), (long)((size_t)count * plane));
 }
 
 static void forward_items(void *ctx, int thread, long first, long end)
 {
     const job *j = ctx;
-    const conv *v = j->v;
+    const mg_conv *v = j->v;
     const mg_op *last = &j->ops[v->count - 1];
     const scratch l = scratch_of(v, thread);
-    const size_t size = mg_shape_size(v->dy_shape), plane = size / (size_t)v->outs;
+    const size_t size = mg_shape_size(v->y_shape), plane = size / (size_t)v->outs;
     const long tiles = groups(v->outs, v->k->outs);
     for (long i = first, loaded = -1; i < end; i++) {
         const int block = (int)(i / tiles);
@@ -239,9 +215,8 @@ static void forward_items(void *ctx, int thread, long first, long end)
         if (block != loaded) load_x(j, l.x, block);
         loaded = block;
         const size_t at = (size_t)block * (size_t)v->k->lanes * size + (size_t)out * plane;
-        const size_t in_block = ((size_t)block * size + (size_t)out * plane) * (size_t)v->k->lanes;
         v->k->correlate(&v->out, outs, l.x, j->ops->w + out * v->out.w_out, j->ops->b + out, l.y,
-                        v->winners ? v->winners + in_block : NULL);
+                        v->pooled ? mg__conv_pooled_winners(v, block, out) : NULL);
         v->k->from_lanes(last->y + at, (long)size, rows_of(v, block), l.y,
                          (long)((size_t)outs * plane));
     }
@@ -250,7 +225,7 @@ static void forward_items(void *ctx, int thread, long first, long end)
 static void data_items(void *ctx, int thread, long first, long end)
 {
     const job *j = ctx;
-    const conv *v = j->v;
+    const mg_conv *v = j->v;
     const scratch l = scratch_of(v, thread);
     const size_t size = mg_shape_size(v->x_shape), plane = size / (size_t)v->x_shape.c;
     const long tiles = groups(v->x_shape.c, v->k->outs);
@@ -259,7 +234,7 @@ static void data_items(void *ctx, int thread, long first, long end)
         const int block = (int)(i / tiles);
         const int in = group_first(v->x_shape.c, v->k->outs, i % tiles);
         const int ins = group_first(v->x_shape.c, v->k->outs, i % tiles + 1) - in;
-        if (block != loaded) load_dy(j, &l, block, 0, v->outs);
+        if (block != loaded) load_dy(j, l.dy, block, 0, v->outs);
         loaded = block;
         v->k->correlate(&v->in, ins, l.dy, w + in * v->in.w_out, NULL, l.y, NULL);
         v->k->from_lanes(j->ops->dx + (size_t)block * (size_t)v->k->lanes * size +
@@ -273,9 +248,9 @@ typedef struct weights_item {
     int out, outs, in, ins;
 } weights_item;
 
-static long in_tiles(const conv *v) { return groups(v->x_shape.c, v->k->gradient_channels); }
+static long in_tiles(const mg_conv *v) { return groups(v->x_shape.c, v->k->gradient_channels); }
 
-static weights_item weights_item_of(const conv *v, long i)
+static weights_item weights_item_of(const mg_conv *v, long i)
 {
     const int most = v->k->gradient_outs, most_in = v->k->gradient_channels;
     const long out = i / in_tiles(v), in = i % in_tiles(v);
@@ -287,14 +262,14 @@ static weights_item weights_item_of(const conv *v, long i)
 }
 
 /* Where dw of an item's first output and input channel is summed. */
-static float *sums_of(const conv *v, weights_item w)
+static float *sums_of(const mg_conv *v, weights_item w)
 {
     const size_t at =
         (size_t)w.out * (size_t)v->out.w_out + (size_t)w.in * (size_t)v->out.w_channel;
     return v->sums + at * (size_t)v->k->lanes;
 }
 
-static void clear_sums(const conv *v, weights_item w)
+static void clear_sums(const mg_conv *v, weights_item w)
 {
     const size_t lanes = (size_t)v->k->lanes, next = (size_t)v->out.w_out * lanes;
     const size_t bytes = (size_t)w.ins * (size_t)v->out.w_channel * lanes * sizeof(float);
@@ -303,7 +278,7 @@ static void clear_sums(const conv *v, weights_item w)
         memset(v->bias_sums + (size_t)w.out * lanes, 0, (size_t)w.outs * lanes * sizeof(float));
 }
 
-static void add_block(const conv *v, weights_item w, const scratch *l)
+static void add_block(const mg_conv *v, weights_item w, const scratch *l)
 {
     const long lanes = v->k->lanes, dy_pixels = (long)v->out.dy_height * v->out.dy_width;
     const float *x = l->x + (long)w.in * v->out.x_height * v->out.x_width * lanes;
@@ -313,7 +288,7 @@ static void add_block(const conv *v, weights_item w, const scratch *l)
         v->k->add_lanes(v->bias_sums + (w.out + k) * lanes, dy + k * dy_pixels * lanes, dy_pixels);
 }
 
-static void fold_sums(const conv *v, weights_item w, float *dw, float *db)
+static void fold_sums(const mg_conv *v, weights_item w, float *dw, float *db)
 {
     const long lanes = v->k->lanes, next = v->out.w_out;
     dw += w.out * next + w.in * v->out.w_channel;
@@ -325,13 +300,13 @@ static void fold_sums(const conv *v, weights_item w, float *dw, float *db)
 static void weights_items(void *ctx, int thread, long first, long end)
 {
     const job *j = ctx;
-    const conv *v = j->v;
+    const mg_conv *v = j->v;
     const scratch l = scratch_of(v, thread);
     const weights_item from = weights_item_of(v, first), to = weights_item_of(v, end - 1);
     for (long i = first; i < end; i++) clear_sums(v, weights_item_of(v, i));
     for (int block = 0; block < v->blocks; block++) {
         load_x(j, l.x, block);
-        load_dy(j, &l, block, from.out, to.out + to.outs - from.out);
+        load_dy(j, l.dy, block, from.out, to.out + to.outs - from.out);
         for (long i = first; i < end; i++) add_block(v, weights_item_of(v, i), &l);
     }
     for (long i = first; i < end; i++) fold_sums(v, weights_item_of(v, i), j->ops->dw, j->ops->db);
@@ -339,7 +314,7 @@ static void weights_items(void *ctx, int thread, long first, long end)
 
 /* ---- the stages ---- */
 
-static mg_status forward_group(const conv *v, const mg_op *ops)
+static mg_status forward_group(const mg_conv *v, const mg_op *ops)
 {
     job j = {v, ops};
     mg__team_for(mg__cpu_of(ops)->team, (long)v->blocks * groups(v->outs, v->k->outs),
@@ -347,8 +322,9 @@ static mg_status forward_group(const conv *v, const mg_op *ops)
     return MG_OK;
 }
 
-static mg_status backward_group(const conv *v, const mg_op *ops)
+static mg_status backward_group(const mg_conv *v, const mg_op *ops)
 {
+    if (v->out.pool) return mg__conv_pooled_backward(v, ops);
     mg_team *team = mg__cpu_of(ops)->team;
     job j = {v, ops};
     if (ops->dx)
@@ -359,7 +335,7 @@ static mg_status backward_group(const conv *v, const mg_op *ops)
 
 /* ---- alone ---- */
 
-static mg_status prepare(mg_op *op) { return prepare_group((conv **)&op->impl, op, 1); }
+static mg_status prepare(mg_op *op) { return prepare_group((mg_conv **)&op->impl, op, 1); }
 static mg_status forward(mg_op *op) { return forward_group(op->impl, op); }
 static mg_status backward(mg_op *op) { return backward_group(op->impl, op); }
 static void release(mg_op *op) { release_conv(op->impl); }
@@ -369,8 +345,14 @@ const mg_layer_ops mg_cpu_conv = {
 
 /* ---- with what follows ---- */
 
-static mg_status prepare_2(mg_op *ops) { return prepare_group((conv **)&ops->fused_impl, ops, 2); }
-static mg_status prepare_3(mg_op *ops) { return prepare_group((conv **)&ops->fused_impl, ops, 3); }
+static mg_status prepare_2(mg_op *ops)
+{
+    return prepare_group((mg_conv **)&ops->fused_impl, ops, 2);
+}
+static mg_status prepare_3(mg_op *ops)
+{
+    return prepare_group((mg_conv **)&ops->fused_impl, ops, 3);
+}
 static mg_status fused_forward(mg_op *ops) { return forward_group(ops->fused_impl, ops); }
 static mg_status fused_backward(mg_op *ops) { return backward_group(ops->fused_impl, ops); }
 static void fused_release(mg_op *ops) { release_conv(ops->fused_impl); }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* Outputs, or inputs, that a thread takes at a time. */
-enum { OUT_BLOCK = 3, IN_BLOCK = 32, DW_ROWS = 6, DW_COLUMNS = 256 };
+enum { OUT_BLOCK = 3, IN_BLOCK = 32, DW_ROWS = 6, DW_COLUMNS = 2048 };
 
 static int least(int a, int b) { return a < b ? a : b; }
 static long blocks(int count, int size) { return (count + size - 1) / size; }

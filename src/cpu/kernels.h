@@ -24,6 +24,11 @@ typedef struct mg_cpu_correlation {
 
 enum { MG_CPU_NO_WINNER = 4 }; /* of a pool's window whose maximum the ReLU cut off */
 
+typedef struct mg_cpu_term {
+    int32_t at;
+    float scale;
+} mg_cpu_term;
+
 typedef struct mg_cpu_conv_kernels {      /* isa/conv.c */
     int lanes;                            /* images in a block */
     int outs;                             /* the most that correlate takes at once */
@@ -49,11 +54,13 @@ typedef struct mg_cpu_conv_kernels {      /* isa/conv.c */
                      long row_step, int row_count, long count);
     /* rows[l * row_step + i] = lanes[i] in lane l < row_count. */
     void (*from_lanes)(float *rows, long row_step, int row_count, const float *lanes, long count);
-    /* Each window i's dy to its winner, 0 to the others; the window's corner is at corner[i]. */
-    void (*unpool)(float *lanes, const int32_t *corner, long right, long down, const float *dy,
-                   const int8_t *winners, long count);
     void (*add_lanes)(float *sum, const float *lanes, long count);   /* sum += all of them */
     void (*fold_lanes)(float *sums, const float *lanes, long count); /* sums[i]: of lanes[i] */
+
+    /* to[r * to_step + i] += sum over the terms of scale * from[at + r * from_step + i], for r <
+     * rows and i < vectors * lanes. */
+    void (*add_scaled)(float *to, long to_step, const float *from, long from_step, int rows,
+                       int vectors, const mg_cpu_term *terms, long count);
 } mg_cpu_conv_kernels;
 
 typedef struct mg_cpu_gemm_kernels { /* isa/gemm.c */

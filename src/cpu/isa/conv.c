@@ -316,18 +316,6 @@ static void from_lanes(float *rows, long row_step, int row_count, const float *l
         for (int l = 0; l < row_count; l++) rows[l * row_step + i] = lanes[i * WIDTH + l];
 }
 
-static void unpool(float *lanes, const int32_t *corner, long right, long down, const float *dy,
-                   const int8_t *winners, long count)
-{
-    for (long i = 0; i < count; i++) {
-        const vec d = load(dy + i * WIDTH);
-        const mask winner =
-            __builtin_convertvector(*(const bytes_unaligned *)(winners + i * WIDTH), mask);
-        UNROLL for (int j = 0; j < 4; j++) store(lanes + corner[i] + j / 2 * down + j % 2 * right,
-                                                 choose(winner == j, d, (vec){0}));
-    }
-}
-
 static void add_lanes(float *sum, const float *lanes, long count)
 {
     vec s = load(sum);
@@ -349,6 +337,70 @@ static void fold_lanes(float *sums, const float *lanes, long count)
     for (; i < count; i++) sums[i] = sum_lanes(load(lanes + i * WIDTH));
 }
 
+/* ---- sums of few rows, for gradients that are mostly zero ---- */
+
+/* By the number of vectors in a row, 1 to 4: at most 12 sums in registers. */
+enum { MOST_VECTORS = 4, MOST_ROWS = 6 };
+static const int rows_for[MOST_VECTORS + 1] = {0, 6, 6, 4, 3};
+
+INLINE void scaled_tile(const int rows, const int vectors, float *to, long to_step,
+                        const float *from, long from_step, const mg_cpu_term *t, long count)
+{
+    vec sum[MOST_ROWS][MOST_VECTORS];
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++) sum[r][v] =
+        load(to + r * to_step + v * WIDTH);
+    for (; count > 0; count--, t++) {
+        const float *at = from + t->at;
+        const vec scale = splat(t->scale);
+        UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++) sum[r][v] +=
+            scale * load(at + r * from_step + v * WIDTH);
+    }
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++)
+        store(to + r * to_step + v * WIDTH, sum[r][v]);
+}
+
+static void add_scaled(float *to, long to_step, const float *from, long from_step, int rows,
+                       int vectors, const mg_cpu_term *terms, long count)
+{
+    while (vectors > 0) {
+        const int wide = vectors < MOST_VECTORS ? vectors : MOST_VECTORS, most = rows_for[wide];
+        for (int r = 0; r < rows; r += most) {
+            const int tall = rows - r < most ? rows - r : most;
+            float *t = to + r * to_step;
+            const float *f = from + r * from_step;
+            switch (10 * tall + wide) {
+#define CASE(r, v)                                                                                 \
+    case 10 * r + v:                                                                               \
+        scaled_tile(r, v, t, to_step, f, from_step, terms, count);                                 \
+        break;
+                CASE(1, 1)
+                CASE(2, 1)
+                CASE(3, 1)
+                CASE(4, 1)
+                CASE(5, 1)
+                CASE(6, 1)
+                CASE(1, 2)
+                CASE(2, 2)
+                CASE(3, 2)
+                CASE(4, 2)
+                CASE(5, 2)
+                CASE(6, 2)
+                CASE(1, 3)
+                CASE(2, 3)
+                CASE(3, 3)
+                CASE(4, 3)
+                CASE(1, 4)
+                CASE(2, 4)
+                CASE(3, 4)
+#undef CASE
+            }
+        }
+        vectors -= wide;
+        to += wide * WIDTH;
+        from += wide * WIDTH;
+    }
+}
+
 const mg_cpu_conv_kernels KERNEL(conv) = {
     .lanes = WIDTH,
     .outs = OUTS,
@@ -358,7 +410,7 @@ const mg_cpu_conv_kernels KERNEL(conv) = {
     .gradient = gradient,
     .to_lanes = to_lanes,
     .from_lanes = from_lanes,
-    .unpool = unpool,
+    .add_scaled = add_scaled,
     .add_lanes = add_lanes,
     .fold_lanes = fold_lanes,
 };
