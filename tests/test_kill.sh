@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# A run killed at any moment leaves whole files, and goes on to the same end as one that was not
+# killed. Usage: test_kill.sh PROGRAM
+set -u
+[ $# = 1 ] || { echo "usage: $0 PROGRAM" >&2; exit 2; }
+program=$(realpath "$1")
+source=$(realpath "$(dirname "$0")")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export LC_ALL=C OMP_NUM_THREADS=1
+# shellcheck source=tests/tiny_set.sh
+. "$source/tiny_set.sh"
+printf 'input 1x28x28\nconv out=4 kernel=5\nrelu\nmaxpool size=2\ndense out=10\nsoftmax_xent\n' >net
+KILLS=20
+RANDOM=1 # the seed
+
+fail() {
+    echo "FAILED: kill $kill, after $moment ms: $1" >&2
+    ls -l run >&2
+    exit 1
+}
+
+now() { # in ms; $EPOCHREALTIME is in s, to the us
+    local time=${EPOCHREALTIME/./}
+    echo "${time%???}"
+}
+
+# train DIR [COMMAND...]: COMMAND runs it.
+train() {
+    "${@:2}" "$program" train --data tiny --model net --device cpu --batch 7 --epochs 60 --out "$1" \
+        --quiet >log 2>&1
+}
+
+# Every file that is there is whole; what else there may be is a temporary one.
+check_files() {
+    local file
+    for file in run/*; do
+        case $file in
+            run/best.safetensors | run/last.safetensors)
+                "$program" eval "$file" --data tiny >log 2>&1 || fail "$(cat log)" ;;
+            run/metrics.csv)
+                awk -F, 'NF != 8 { exit 1 } END { exit NR < 1 }' "$file" || fail "$(cat "$file")"
+                [ -z "$(tail -c 1 "$file")" ] || fail "$file ends within a line" ;;
+            run/config.json | run/state.safetensors) ;; # --resume reads them
+            run/*.tmp.[0-9]*) partial=$((partial + 1)) ;;
+            *) fail "$file is there" ;;
+        esac
+    done
+}
+
+# All but the times.
+check_end() {
+    local file
+    for file in best.safetensors last.safetensors; do
+        cmp -s "run/$file" "whole/$file" || fail "$file is another than without the kill"
+    done
+    cmp -s <(cut -d, -f1-6 run/metrics.csv) <(cut -d, -f1-6 whole/metrics.csv) ||
+        fail "metrics.csv is another than without the kill"
+    [ "$(cd run && echo ./*)" = "$(cd whole && echo ./*)" ] || fail "files are left behind"
+}
+
+# An unbroken run, which also says how long one takes.
+begin=$(now) kill=0 moment=0
+train whole || { cat log >&2; exit 1; }
+length=$(($(now) - begin))
+[ "$(wc -l <whole/metrics.csv)" = 61 ] || { cat whole/metrics.csv >&2; exit 1; }
+
+partial=0 # kills within the writing of a file
+for ((kill = 1; kill <= KILLS; kill++)); do
+    while :; do # a random moment of each twentieth of the run, unless it ends before that
+        moment=$(((kill - 1) * length / KILLS + RANDOM * length / KILLS / 32768))
+        rm -rf run
+        begin=$(now)
+        train run timeout --foreground --signal KILL "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
+        code=$?
+        [ $code = 137 ] && break
+        [ $code = 0 ] || [ $code = 124 ] || fail "exit $code: $(cat log)"
+        length=$(($(now) - begin))
+    done
+    [ -d run ] || mkdir run
+    check_files
+    if [ -e run/state.safetensors ]; then
+        "$program" train --resume run --quiet >log 2>&1 || fail "$(cat log)"
+    else
+        train run || fail "$(cat log)" # nothing was saved yet: it begins again
+    fi
+    check_end
+done
+echo "$KILLS kills in a run of $length ms, $partial of them within the writing of a file"

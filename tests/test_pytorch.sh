@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# PyTorch computes the golden values; and weights go from here to PyTorch and back, where both count
+# the same number of right answers. Usage: test_pytorch.sh PROGRAM
+# Needs a Python with PyTorch, in $PYTHON or where it usually is, and MNIST in $MNIST_GPU_DATA.
+set -u
+[ $# = 1 ] || { echo "usage: $0 PROGRAM" >&2; exit 2; }
+program=$(realpath "$1")
+scripts=$(realpath "$(dirname "$0")/../scripts/pytorch")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export LC_ALL=C PYTHONDONTWRITEBYTECODE=1
+
+fail() {
+    echo "FAILED: $1" >&2
+    cat log >&2
+    exit 1
+}
+
+skip() {
+    echo "skipped: $1"
+    exit 77
+}
+
+# script NAME ARGUMENT...
+script() { "$python" "$scripts/$1" "${@:2}" >log 2>&1 || fail "$1"; }
+
+# The number of right answers that a script, or the program, has printed.
+script_count() { sed -n 's/^\([0-9]*\) of 10000 test images right$/\1/p' log; }
+program_count() { sed -n 's/^test: .* (\([0-9]*\) of 10000), .*/\1/p' log; }
+
+# same_counts WHAT THEIRS OURS
+same_counts() {
+    echo "$1: PyTorch counts ${2:-nothing}, mnist_gpu ${3:-nothing}"
+    if [ -z "$2" ] || [ "$2" != "$3" ]; then fail "the counts differ"; fi
+}
+
+for python in "${PYTHON:-python3}" /usr/bin/python3 ""; do
+    "$python" -c 'import torch' 2>/dev/null && break
+done
+[ -n "$python" ] || skip "no Python with PyTorch"
+script golden.py --check
+cat log
+[ -n "${MNIST_GPU_DATA:-}" ] || skip "MNIST_GPU_DATA names no directory with MNIST"
+
+for model in lenet5 lenet-valid; do
+    "$program" train --model $model --limit 1000 --epochs 1 --out $model --quiet >log 2>&1 || fail train
+    ours=$(program_count)
+    script load_weights.py $model/best.safetensors
+    same_counts "$model, trained here" "$(script_count)" "$ours"
+done
+
+script save_weights.py saved.safetensors --limit 1000
+theirs=$(script_count)
+"$program" eval --model lenet5 saved.safetensors >log 2>&1 || fail eval
+same_counts "lenet5, trained by PyTorch" "$theirs" "$(program_count)"
