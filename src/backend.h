@@ -58,7 +58,8 @@ typedef struct mg_backend_ops {
     /* Zeroed memory, 256-byte aligned. MG_ERR_MEMORY names the bytes asked for and, on a GPU, free.
      */
     mg_status (*alloc)(mg_backend *be, void **out, size_t bytes);
-    void (*release)(mg_backend *be, void *memory); /* NULL is fine */
+    /* Waits for the work that may use it; leaves the last error's message alone. NULL is fine. */
+    void (*release)(mg_backend *be, void *memory);
 
     /* upload may return before the copy is done but has read h_src; download and sync wait for all
      * that was enqueued. An error of earlier enqueued work may be reported by any later call. */

@@ -162,8 +162,6 @@ void mg__pass_free(mg_pass *p)
 {
     if (!p) return;
     mg_backend *be = p->net->backend;
-    be->ops->sync(be); /* enqueued work may still use the buffers; an error was or will be reported
-                          elsewhere */
     be->ops->recording_free(be, p->recording);
     if (p->ops) release_ops(p);
     be->ops->release(be, p->activations);
