@@ -27,7 +27,10 @@ static mg_status record(mg_cuda *cu, cudaGraphExec_t *out, mg_enqueue_fn *fn, vo
         (void)cudaGetLastError();
         goto out;
     }
-    MG_CUDA(ended);
+    if (ended != cudaSuccess) {
+        st = mg__cuda_failed(ended, "cudaStreamEndCapture", __FILE__, __LINE__);
+        goto out;
+    }
     MG_CUDA(cudaGraphInstantiate(out, graph, 0));
 out:
     if (graph) cudaGraphDestroy(graph);
