@@ -122,6 +122,7 @@ extern "C" {
 
 cublasStatus_t cublasCreate_v2(cublasHandle_t *handle)
 {
+    if (const cublasStatus_t e = planned(CUBLAS_STATUS_EXECUTION_FAILED)) return e;
     if (forbid_in_capture("cublasCreate")) return CUBLAS_STATUS_ALLOC_FAILED;
     *handle = new cublasContext{nullptr, CUBLAS_POINTER_MODE_HOST, nullptr, 0, false};
     return CUBLAS_STATUS_SUCCESS;
@@ -131,11 +132,12 @@ cublasStatus_t cublasDestroy_v2(cublasHandle_t handle)
 {
     drain_all();
     delete handle;
-    return CUBLAS_STATUS_SUCCESS;
+    return planned(CUBLAS_STATUS_EXECUTION_FAILED);
 }
 
 cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream)
 {
+    if (const cublasStatus_t e = planned(CUBLAS_STATUS_EXECUTION_FAILED)) return e;
     handle->stream = stream;
     handle->workspace = nullptr;
     handle->workspace_bytes = 0;
@@ -144,6 +146,7 @@ cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream)
 
 cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void *workspace, size_t bytes)
 {
+    if (const cublasStatus_t e = planned(CUBLAS_STATUS_EXECUTION_FAILED)) return e;
     if (!is_device(workspace, bytes) || reinterpret_cast<uintptr_t>(workspace) % 256) {
         complain("cublasSetWorkspace: %zu bytes at %p are no 256-byte aligned device memory", bytes,
                  workspace);
@@ -156,6 +159,7 @@ cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void *workspace, siz
 
 cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t mode)
 {
+    if (const cublasStatus_t e = planned(CUBLAS_STATUS_EXECUTION_FAILED)) return e;
     if (mode != CUBLAS_DEFAULT_MATH && mode != CUBLAS_PEDANTIC_MATH)
         die("cublasSetMathMode: mode %d computes in less than fp32", static_cast<int>(mode));
     return CUBLAS_STATUS_SUCCESS;
@@ -163,6 +167,7 @@ cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t mode)
 
 cublasStatus_t cublasSetPointerMode_v2(cublasHandle_t handle, cublasPointerMode_t mode)
 {
+    if (const cublasStatus_t e = planned(CUBLAS_STATUS_EXECUTION_FAILED)) return e;
     handle->pointers = mode;
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -174,6 +179,7 @@ cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_
                                          long long strideB, const float *beta, float *C, int ldc,
                                          long long strideC, int count)
 {
+    if (const cublasStatus_t e = planned(CUBLAS_STATUS_EXECUTION_FAILED)) return e;
     const Product z = {m,
                        n,
                        k,
@@ -191,6 +197,7 @@ cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transa,
                               const float *A, int lda, const float *B, int ldb, const float *beta,
                               float *C, int ldc)
 {
+    if (const cublasStatus_t e = planned(CUBLAS_STATUS_EXECUTION_FAILED)) return e;
     const Product z = {
         m, n,   k, 1, {A, lda, 0, transa != CUBLAS_OP_N}, {B, ldb, 0, transb != CUBLAS_OP_N},
         C, ldc, 0};
@@ -199,12 +206,14 @@ cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t transa,
 
 cublasStatus_t cublasGetVersion_v2(cublasHandle_t, int *version)
 {
+    if (const cublasStatus_t e = planned(CUBLAS_STATUS_EXECUTION_FAILED)) return e;
     *version = CUBLAS_VERSION;
     return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasGetProperty(libraryPropertyType type, int *value)
 {
+    if (const cublasStatus_t e = planned(CUBLAS_STATUS_EXECUTION_FAILED)) return e;
     *value = type == MAJOR_VERSION   ? CUBLAS_VER_MAJOR
              : type == MINOR_VERSION ? CUBLAS_VER_MINOR
                                      : CUBLAS_VER_PATCH;

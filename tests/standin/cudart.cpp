@@ -53,22 +53,25 @@ extern "C" {
 
 cudaError_t cudaGetDeviceCount(int *count)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     *count = 1;
     return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     return set_error(device == 0 ? cudaSuccess : cudaErrorInvalidDevice);
 }
 
 cudaError_t cudaGetDevice(int *device)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     *device = 0;
     return cudaSuccess;
 }
 
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp *prop, int device)
+static cudaError_t describe(cudaDeviceProp *prop, int device)
 {
     if (device != 0) return set_error(cudaErrorInvalidDevice);
     *prop = cudaDeviceProp{};
@@ -88,10 +91,17 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *prop, int device)
     return cudaSuccess;
 }
 
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *prop, int device)
+{
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
+    return describe(prop, device);
+}
+
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     cudaDeviceProp prop;
-    if (const cudaError_t e = cudaGetDeviceProperties(&prop, device)) return e;
+    if (const cudaError_t e = describe(&prop, device)) return e;
     switch (attribute) {
     case cudaDevAttrComputeCapabilityMajor:
         *value = prop.major;
@@ -116,18 +126,21 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
 
 cudaError_t cudaDriverGetVersion(int *version)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     *version = CUDART_VERSION;
     return cudaSuccess;
 }
 
 cudaError_t cudaRuntimeGetVersion(int *version)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     *version = CUDART_VERSION;
     return cudaSuccess;
 }
 
 cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute attribute, int value)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess; /* a hint */
     if (value < 0 || static_cast<size_t>(value) > most_shared)
         return set_error(cudaErrorInvalidValue);
@@ -159,9 +172,11 @@ const char *cudaGetErrorName(cudaError_t error)
         NAME(cudaErrorInsufficientDriver);
         NAME(cudaErrorNoDevice);
         NAME(cudaErrorInvalidDevice);
+        NAME(cudaErrorNoKernelImageForDevice);
         NAME(cudaErrorInvalidResourceHandle);
         NAME(cudaErrorIllegalState);
         NAME(cudaErrorNotReady);
+        NAME(cudaErrorUnknown);
         NAME(cudaErrorCooperativeLaunchTooLarge);
         NAME(cudaErrorStreamCaptureUnsupported);
         NAME(cudaErrorStreamCaptureInvalidated);
@@ -181,6 +196,7 @@ const char *cudaGetErrorString(cudaError_t error)
 
 cudaError_t cudaMalloc(void **p, size_t bytes)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (const cudaError_t e = forbid_in_capture("cudaMalloc")) return e;
     *p = bytes ? device_alloc(bytes) : nullptr;
     return *p || !bytes ? cudaSuccess : set_error(cudaErrorMemoryAllocation);
@@ -188,6 +204,7 @@ cudaError_t cudaMalloc(void **p, size_t bytes)
 
 cudaError_t cudaFree(void *p)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (const cudaError_t e = forbid_in_capture("cudaFree")) return e;
     if (!p) return cudaSuccess;
     drain_all();
@@ -198,6 +215,7 @@ cudaError_t cudaFree(void *p)
 
 cudaError_t cudaHostAlloc(void **p, size_t bytes, unsigned)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (const cudaError_t e = forbid_in_capture("cudaHostAlloc")) return e;
     *p = bytes ? pinned_alloc(bytes) : nullptr;
     return *p || !bytes ? cudaSuccess : set_error(cudaErrorMemoryAllocation);
@@ -207,6 +225,7 @@ cudaError_t cudaMallocHost(void **p, size_t bytes) { return cudaHostAlloc(p, byt
 
 cudaError_t cudaFreeHost(void *p)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (const cudaError_t e = forbid_in_capture("cudaFreeHost")) return e;
     if (!p) return cudaSuccess;
     drain_all();
@@ -217,6 +236,7 @@ cudaError_t cudaFreeHost(void *p)
 
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     memory_info(free_bytes, total);
     return cudaSuccess;
 }
@@ -226,6 +246,7 @@ cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (bytes == 0) return cudaSuccess;
     if (const cudaError_t e = check_copy(to, from, bytes, kind)) return e;
     const bool reads_pageable = memory_kind(from, bytes) == Memory::Pageable;
@@ -253,6 +274,7 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind 
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (bytes == 0) return cudaSuccess;
     if (!is_device(p, bytes)) {
         complain("cudaMemset of %zu bytes outside an allocation", bytes);

@@ -138,6 +138,7 @@ cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t,
                                                       const cudnnTensorDescriptor_t y,
                                                       cudnnConvolutionFwdAlgo_t algo, size_t *bytes)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     ConvShape d;
     TRY(conv_shape(__func__, d, *x, *w, *conv, *y));
     TRY(check_algorithm(__func__, forward_algorithms, algo));
@@ -150,6 +151,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardDataWorkspaceSize(
     const cudnnConvolutionDescriptor_t conv, const cudnnTensorDescriptor_t dx,
     cudnnConvolutionBwdDataAlgo_t algo, size_t *bytes)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     ConvShape d;
     TRY(conv_shape(__func__, d, *dx, *w, *conv, *dy));
     TRY(check_algorithm(__func__, data_algorithms, algo));
@@ -162,6 +164,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardFilterWorkspaceSize(
     const cudnnConvolutionDescriptor_t conv, const cudnnFilterDescriptor_t dw,
     cudnnConvolutionBwdFilterAlgo_t algo, size_t *bytes)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     ConvShape d;
     TRY(conv_shape(__func__, d, *x, *dw, *conv, *dy));
     TRY(check_algorithm(__func__, filter_algorithms, algo));
@@ -176,6 +179,7 @@ cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(cudnnHandle_t, const cudnnT
                                                      const int requested, int *returned,
                                                      cudnnConvolutionFwdAlgoPerf_t *results)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     ConvShape d;
     TRY(conv_shape(__func__, d, *x, *w, *conv, *y));
     return list_algorithms(__func__, forward_algorithms, d, requested, returned, results);
@@ -186,6 +190,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(
     const cudnnConvolutionDescriptor_t conv, const cudnnTensorDescriptor_t dx, const int requested,
     int *returned, cudnnConvolutionBwdDataAlgoPerf_t *results)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     ConvShape d;
     TRY(conv_shape(__func__, d, *dx, *w, *conv, *dy));
     return list_algorithms(__func__, data_algorithms, d, requested, returned, results);
@@ -196,6 +201,7 @@ cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(
     const cudnnConvolutionDescriptor_t conv, const cudnnFilterDescriptor_t dw, const int requested,
     int *returned, cudnnConvolutionBwdFilterAlgoPerf_t *results)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     ConvShape d;
     TRY(conv_shape(__func__, d, *x, *dw, *conv, *dy));
     return list_algorithms(__func__, filter_algorithms, d, requested, returned, results);
@@ -210,6 +216,7 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t h, const void *alpha,
                                       cudnnConvolutionFwdAlgo_t algo, void *workspace, size_t bytes,
                                       const void *beta, const cudnnTensorDescriptor_t yd, void *y)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     ConvShape d;
     TRY(conv_shape(__func__, d, *xd, *wd, *conv, *yd));
     TRY(check_algorithm(__func__, forward_algorithms, algo));
@@ -234,6 +241,7 @@ cudnnStatus_t cudnnConvolutionBiasActivationForward(
     const void *bias, const cudnnActivationDescriptor_t act, const cudnnTensorDescriptor_t yd,
     void *y)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     ConvShape d;
     TRY(conv_shape(__func__, d, *xd, *wd, *conv, *yd));
     TRY(check_algorithm(__func__, forward_algorithms, algo));
@@ -271,6 +279,7 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t h, const void *alpha,
                                            size_t bytes, const void *beta,
                                            const cudnnTensorDescriptor_t dxd, void *dx)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     ConvShape d;
     TRY(conv_shape(__func__, d, *dxd, *wd, *conv, *dyd));
     TRY(check_algorithm(__func__, data_algorithms, algo));
@@ -295,6 +304,7 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t h, const void *alpha,
                                              size_t bytes, const void *beta,
                                              const cudnnFilterDescriptor_t dwd, void *dw)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     ConvShape d;
     TRY(conv_shape(__func__, d, *xd, *dwd, *conv, *dyd));
     TRY(check_algorithm(__func__, filter_algorithms, algo));
@@ -316,6 +326,7 @@ cudnnStatus_t cudnnConvolutionBackwardBias(cudnnHandle_t h, const void *alpha,
                                            const void *beta, const cudnnTensorDescriptor_t dbd,
                                            void *db)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     TRY(same_shape(__func__, "db and 1 x k x 1 x 1", *dbd, {1, dyd->c, 1, 1}));
     const float a = scalar(__func__, alpha), b = scalar(__func__, beta);
     const size_t count = dyd->count(), plane = dyd->plane(), channels = static_cast<size_t>(dyd->c);

@@ -36,23 +36,29 @@ static int slide(int in, int pad, int window, int dilation, int stride)
     return room < 0 ? 0 : room / stride + 1;
 }
 
-template <class T> static cudnnStatus_t create(T **out)
+template <class T> static cudnnStatus_t create(T **out, const char *call = __builtin_FUNCTION())
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED, call));
     *out = new T{};
     return CUDNN_STATUS_SUCCESS;
 }
 
-template <class T> static cudnnStatus_t destroy(T *descriptor)
+template <class T>
+static cudnnStatus_t destroy(T *descriptor, const char *call = __builtin_FUNCTION())
 {
     delete descriptor;
-    return CUDNN_STATUS_SUCCESS;
+    return planned(CUDNN_STATUS_EXECUTION_FAILED, call);
 }
 
 extern "C" {
 
 /* ---- the handle ---- */
 
-size_t cudnnGetVersion() { return CUDNN_VERSION; }
+size_t cudnnGetVersion()
+{
+    const int planned_version = planned_failure(0);
+    return planned_version ? static_cast<size_t>(planned_version) : CUDNN_VERSION;
+}
 
 const char *cudnnGetErrorString(cudnnStatus_t status)
 {
@@ -96,6 +102,7 @@ cudnnStatus_t cudnnDestroy(cudnnHandle_t handle)
 
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     handle->stream = stream;
     return CUDNN_STATUS_SUCCESS;
 }
@@ -108,6 +115,7 @@ cudnnStatus_t cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t d) { return d
 cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t d, cudnnTensorFormat_t format,
                                          cudnnDataType_t type, int n, int c, int h, int w)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     if (n <= 0 || c <= 0 || h <= 0 || w <= 0)
         return refuse(CUDNN_STATUS_BAD_PARAM, "tensor of %d x %d x %d x %d", n, c, h, w);
     if (format != CUDNN_TENSOR_NCHW || type != CUDNN_DATA_FLOAT)
@@ -122,6 +130,7 @@ cudnnStatus_t cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t d) { return d
 cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t d, cudnnDataType_t type,
                                          cudnnTensorFormat_t format, int k, int c, int r, int s)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     if (k <= 0 || c <= 0 || r <= 0 || s <= 0)
         return refuse(CUDNN_STATUS_BAD_PARAM, "filter of %d x %d x %d x %d", k, c, r, s);
     if (format != CUDNN_TENSOR_NCHW || type != CUDNN_DATA_FLOAT)
@@ -146,6 +155,7 @@ cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t d, in
                                               int u, int v, int dilation_h, int dilation_w,
                                               cudnnConvolutionMode_t mode, cudnnDataType_t type)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     if (pad_h < 0 || pad_w < 0 || u <= 0 || v <= 0 || dilation_h <= 0 || dilation_w <= 0)
         return refuse(CUDNN_STATUS_BAD_PARAM,
                       "convolution: pad %d, %d, stride %d, %d, dilation %d, %d", pad_h, pad_w, u, v,
@@ -160,12 +170,14 @@ cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t d, in
 
 cudnnStatus_t cudnnSetConvolutionMathType(cudnnConvolutionDescriptor_t d, cudnnMathType_t math)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     d->math = math;
     return CUDNN_STATUS_SUCCESS;
 }
 
 cudnnStatus_t cudnnSetConvolutionGroupCount(cudnnConvolutionDescriptor_t d, int groups)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     if (groups <= 0) return refuse(CUDNN_STATUS_BAD_PARAM, "convolution: %d groups", groups);
     d->groups = groups;
     return CUDNN_STATUS_SUCCESS;
@@ -197,6 +209,7 @@ cudnnStatus_t cudnnSetPooling2dDescriptor(cudnnPoolingDescriptor_t d, cudnnPooli
                                           cudnnNanPropagation_t, int r, int s, int pad_h, int pad_w,
                                           int stride_h, int stride_w)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     if (r <= 0 || s <= 0 || pad_h < 0 || pad_h >= r || pad_w < 0 || pad_w >= s || stride_h <= 0 ||
         stride_w <= 0)
         return refuse(CUDNN_STATUS_BAD_PARAM, "pooling: window %d x %d, pad %d, %d, stride %d, %d",
@@ -229,6 +242,7 @@ cudnnStatus_t cudnnSetActivationDescriptor(cudnnActivationDescriptor_t d,
                                            cudnnActivationMode_t mode, cudnnNanPropagation_t,
                                            double)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     if (mode != CUDNN_ACTIVATION_RELU && mode != CUDNN_ACTIVATION_SIGMOID &&
         mode != CUDNN_ACTIVATION_TANH && mode != CUDNN_ACTIVATION_IDENTITY)
         return refuse(CUDNN_STATUS_NOT_SUPPORTED, "activation %d", mode);

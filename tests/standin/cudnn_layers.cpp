@@ -37,6 +37,7 @@ cudnnStatus_t cudnnPoolingForward(cudnnHandle_t h, const cudnnPoolingDescriptor_
                                   const void *x, const void *beta, const cudnnTensorDescriptor_t yd,
                                   void *y)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     PoolShape d;
     TRY(pool_shape(__func__, d, *pool, *xd, *yd));
     const float a = scalar(__func__, alpha), b = scalar(__func__, beta);
@@ -56,6 +57,7 @@ cudnnStatus_t cudnnPoolingBackward(cudnnHandle_t h, const cudnnPoolingDescriptor
                                    const cudnnTensorDescriptor_t xd, const void *x,
                                    const void *beta, const cudnnTensorDescriptor_t dxd, void *dx)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     PoolShape d;
     TRY(pool_shape(__func__, d, *pool, *xd, *yd));
     TRY(same_shape(__func__, "y and dy", *yd, *dyd));
@@ -110,6 +112,7 @@ cudnnStatus_t cudnnActivationForward(cudnnHandle_t h, cudnnActivationDescriptor_
                                      const void *x, const void *beta,
                                      const cudnnTensorDescriptor_t yd, void *y)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     if (!act->set) return refuse(CUDNN_STATUS_BAD_PARAM, "%s: activation not set", __func__);
     TRY(same_shape(__func__, "x and y", *xd, *yd));
     const float a = scalar(__func__, alpha), b = scalar(__func__, beta);
@@ -131,6 +134,7 @@ cudnnStatus_t cudnnActivationBackward(cudnnHandle_t h, cudnnActivationDescriptor
                                       const void *x, const void *beta,
                                       const cudnnTensorDescriptor_t dxd, void *dx)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     if (!act->set) return refuse(CUDNN_STATUS_BAD_PARAM, "%s: activation not set", __func__);
     TRY(same_shape(__func__, "y and dy", *yd, *dyd));
     TRY(same_shape(__func__, "y and x", *yd, *xd));
@@ -155,6 +159,7 @@ cudnnStatus_t cudnnAddTensor(cudnnHandle_t h, const void *alpha, const cudnnTens
                              const void *A, const void *beta, const cudnnTensorDescriptor_t cd,
                              void *C)
 {
+    TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     const cudnnTensorStruct s = *ad, t = *cd;
     const bool fits = s.n && t.n && (s.n == t.n || s.n == 1) && (s.c == t.c || s.c == 1) &&
                       (s.h == t.h || s.h == 1) && (s.w == t.w || s.w == 1);

@@ -19,12 +19,22 @@
 
 namespace standin
 {
-/* ---- report.cpp: every line on stderr begins with "standin: " ---- */
+/* ---- report.cpp, failures.cpp: every line on stderr begins with "standin: " ---- */
 
 /* A fault that no status code could carry, or that a caller could swallow: the process ends. */
 [[noreturn]] void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The reason of an error that the real library would return too. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The status with which a call has to fail, 0: none. MG_STANDIN_FAIL is a list, with commas
+ * between: N       the N-th call into the libraries fails (launches are calls), with the usual
+ * status N+      that and all later ones NAME:S  every call of that function, or launch of that
+ * kernel, with status S */
+int planned_failure(int usual, const char *call = __builtin_FUNCTION());
+template <class Status> Status planned(Status usual, const char *call = __builtin_FUNCTION())
+{
+    return static_cast<Status>(planned_failure(static_cast<int>(usual), call));
+}
 
 /* A permutation of 0 .. n-1, for a grid's blocks, a block's threads, the streams:
  * MG_STANDIN_ORDER = fwd (default) | rev | rand:SEED. */

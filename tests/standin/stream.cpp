@@ -129,6 +129,7 @@ cudaError_t enqueue(cudaStream_t stream, cudaGraphNodeType type, std::function<v
 /* Limits of compute capability 9.0. */
 static cudaError_t check_launch(const Launch &l)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown, l.name)) return e;
     const dim3 g = l.grid, b = l.block;
     const uint64_t threads = uint64_t{b.x} * b.y * b.z, blocks = uint64_t{g.x} * g.y * g.z;
     if (threads == 0 || threads > 1024 || b.z > 64 || blocks == 0 || g.x > 0x7fffffffu ||
@@ -179,6 +180,7 @@ extern "C" {
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     Stream *s = new Stream{(flags & cudaStreamNonBlocking) == 0, {}, nullptr, false};
     streams.push_back(s);
     *stream = reinterpret_cast<cudaStream_t>(s);
@@ -187,11 +189,13 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
 
 cudaError_t cudaStreamCreate(cudaStream_t *stream)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     return cudaStreamCreateWithFlags(stream, cudaStreamDefault);
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     Stream *s = find(stream);
     if (!s) return set_error(cudaErrorInvalidResourceHandle);
     drain(*s);
@@ -202,6 +206,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (const cudaError_t e = forbid_in_capture("cudaStreamSynchronize")) return e;
     if (is_legacy(stream))
         drain_blocking();
@@ -214,6 +219,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 
 cudaError_t cudaDeviceSynchronize()
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (const cudaError_t e = forbid_in_capture("cudaDeviceSynchronize")) return e;
     drain_all();
     return cudaSuccess;
@@ -221,6 +227,7 @@ cudaError_t cudaDeviceSynchronize()
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (is_capturing(stream)) die("cudaStreamWaitEvent in a capture: the stand-in has no forks");
     Event *e = event_of(event);
     return enqueue(stream, cudaGraphNodeTypeWaitEvent, [e, record = e->recorded] {
@@ -233,6 +240,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     *event = reinterpret_cast<cudaEvent_t>(
         new Event{(flags & cudaEventDisableTiming) == 0, nullptr, 0, 0, 0});
     return cudaSuccess;
@@ -240,6 +248,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags)
 
 cudaError_t cudaEventCreate(cudaEvent_t *event)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     return cudaEventCreateWithFlags(event, cudaEventDefault);
 }
 
@@ -248,11 +257,12 @@ cudaError_t cudaEventDestroy(cudaEvent_t event)
     Event *e = event_of(event);
     drain_all();
     delete e;
-    return cudaSuccess;
+    return set_error(planned(cudaErrorUnknown));
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (is_capturing(stream)) die("cudaEventRecord in a capture: the stand-in has no forks");
     Event *e = event_of(event);
     e->stream = find(stream);
@@ -265,6 +275,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (const cudaError_t e = forbid_in_capture("cudaEventSynchronize")) return e;
     const Event *e = event_of(event);
     while (advance_to(*e, e->recorded)) {
@@ -274,6 +285,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
 
 cudaError_t cudaEventQuery(cudaEvent_t event)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (const cudaError_t e = forbid_in_capture("cudaEventQuery")) return e;
     const Event *e = event_of(event);
     return advance_to(*e, e->recorded) ? cudaErrorNotReady : cudaSuccess;
@@ -281,6 +293,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event)
 
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     const Event *a = event_of(start), *b = event_of(end);
     if (!a->timing || !b->timing || !a->recorded || !b->recorded)
         return set_error(cudaErrorInvalidResourceHandle);
@@ -293,6 +306,7 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end)
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     Stream *s = find(stream);
     if (!s) return set_error(cudaErrorStreamCaptureUnsupported); /* the legacy stream's answer */
     if (s->capture) return set_error(cudaErrorIllegalState);
@@ -305,9 +319,11 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
     Stream *s = find(stream);
     *graph = nullptr;
     if (!s || !s->capture) return set_error(cudaErrorIllegalState);
+    const cudaError_t planned_error = planned(cudaErrorUnknown);
     const bool spoilt = s->spoilt;
     std::unique_ptr<Graph> captured = std::move(s->capture);
     s->spoilt = false;
+    if (planned_error) return set_error(planned_error);
     if (spoilt) return set_error(cudaErrorStreamCaptureInvalidated);
     *graph = reinterpret_cast<cudaGraph_t>(captured.release());
     return cudaSuccess;
@@ -315,6 +331,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     const Stream *s = find(stream);
     *status = !s || !s->capture ? cudaStreamCaptureStatusNone
               : s->spoilt       ? cudaStreamCaptureStatusInvalidated
@@ -325,6 +342,7 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *
 /* nodes NULL: how many there are; else up to *count of them. */
 cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *count)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     Graph *g = graph_of(graph);
     const size_t n = nodes ? std::min(*count, g->nodes.size()) : g->nodes.size();
     for (size_t i = 0; nodes && i < n; i++)
@@ -335,12 +353,14 @@ cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t 
 
 cudaError_t cudaGraphNodeGetType(cudaGraphNode_t node, cudaGraphNodeType *type)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     *type = reinterpret_cast<const Node *>(node)->type;
     return cudaSuccess;
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (const cudaError_t e = forbid_in_capture("cudaGraphInstantiate")) return e;
     *exec = reinterpret_cast<cudaGraphExec_t>(new Graph(*graph_of(graph)));
     return cudaSuccess;
@@ -350,6 +370,7 @@ cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return cudaSuccess;
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 {
+    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     for (const Node &node : graph_of(exec)->nodes)
         if (const cudaError_t e = enqueue(stream, node)) return e;
     return cudaSuccess;
@@ -358,12 +379,12 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 cudaError_t cudaGraphDestroy(cudaGraph_t graph)
 {
     delete graph_of(graph);
-    return cudaSuccess;
+    return set_error(planned(cudaErrorUnknown));
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
     delete graph_of(exec);
-    return cudaSuccess;
+    return set_error(planned(cudaErrorUnknown));
 }
 }

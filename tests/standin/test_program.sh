@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# The whole program on the CUDA stand-in against the reference backend: training, going on, evaluation
+# and prediction. Usage: test_program.sh PROGRAM MODEL...
+# Expects the stand-in in MNIST_GPU_MODULE_DIR; works on a tiny IDX set of its own. MODEL: presets, or
+# `small` for a small network that has a layer of every kind.
+set -u
+[ $# -ge 2 ] || { echo "usage: $0 PROGRAM MODEL..." >&2; exit 2; }
+# shellcheck source=tests/program.sh
+. "$(dirname "$0")/../program.sh" "$1"
+shift
+
+write_split t10k 8
+printf 'input 1x28x28\nconv out=2 kernel=5 stride=2\nrelu\nmaxpool size=3 stride=2\ndense out=10\nsoftmax_xent\n' >small
+
+train() { run "$program" train --data tiny --quiet --limit 11 --batch 4 --epochs 2 "$@"; }
+
+# close A B: two metrics.csv agree in every column but the time. Losses are sums of a few terms that
+# each backend rounds in its own way.
+close() {
+    paste -d, "$1" "$2" | awk -F, '
+        NR == 1 { n = NF / 2; for (i = 1; i <= n; i++) if ($i ~ /loss|accuracy|^lr$/) column[i] }
+        NR > 1 { for (i in column) {
+            size = ($i < 0 ? -$i : $i) + 1e-3; d = $i - $(i + n); compared++
+            if (!(d <= 1e-5 * size && -d <= 1e-5 * size)) {
+                print "epoch " $1 ": " $i " and " $(i + n); bad = 1
+            } } }
+        END { exit bad || compared != 10 }' >differences
+}
+
+# compare NAME ARGUMENTS...: the run on `cuda` goes as on `ref`.
+compare() {
+    local name=$1 device
+    shift
+    for device in ref cuda; do
+        train --device $device --out "$device-$name" "$@"
+        exits 0 '^test: '
+    done
+    check "$name trains like the reference" close {ref,cuda}-"$name"/metrics.csv || cat differences
+}
+
+run "$program" info
+exits 0 '^GPU 0: CUDA stand-in'
+for model in "$@"; do compare "$model" --model "$model" --val-split 0.2; done
+compare sgd --model small --optimizer sgd --lr 0.01
+compare momentum --model small --optimizer sgd --momentum 0.9 --lr 0.01 --val-split 0
+
+# ---- the same bytes every time, also after an interruption ----
+
+train --model "$1" --device cuda --val-split 0.2 --out again
+same "cuda-$1/last.safetensors" again/last.safetensors
+train --model "$1" --device cuda --val-split 0.2 --max-steps 4 --out resumed
+exits 0
+run "$program" train --resume resumed --max-steps 0 --quiet
+exits 0 '^test: '
+same "cuda-$1/last.safetensors" resumed/last.safetensors
+same "cuda-$1/best.safetensors" resumed/best.safetensors
+
+# ---- eval and predict ----
+
+for device in ref cuda; do
+    run "$program" eval "cuda-$1" --device $device
+    exits 0 '^test: '
+    sed '/^test: /s/, loss .*//; /evice/d' out >eval-$device
+    run "$program" predict --weights "cuda-$1" --device $device [0-9].pgm
+    exits 0 '^9.pgm: '
+    cp out predict-$device
+done
+same eval-ref eval-cuda
+same predict-ref predict-cuda
+
+# ---- what the GPU cannot do ----
+
+run "$program" train --data tiny --device cuda:1
+exits 1 'no GPU 1: this machine has 1'
+train --batch 65536 --device cuda --model lenet5 --val-split 0
+exits 1 'out of GPU memory: [0-9]* bytes needed, [0-9]* free of [0-9]*'
+
+echo "$checks checks, $failures failed"
+[ $failures = 0 ]
