@@ -112,6 +112,9 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
     case cudaDevAttrMultiProcessorCount:
         *value = prop.multiProcessorCount;
         break;
+    case cudaDevAttrClockRate: /* kHz */
+        *value = 1980000;
+        break;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
         *value = most_shared;
         break;
