@@ -50,6 +50,12 @@ typedef struct mg_fused {
     bool updates;                       /* backward honours the ops' update */
 } mg_fused;
 
+/* What time() measures. */
+typedef struct mg_timing {
+    double seconds; /* all the calls together, by the device's clock */
+    int launches;   /* kernels that one call starts on a GPU; 0 on the CPU */
+} mg_timing;
+
 typedef struct mg_backend_ops {
     const char *name;
     const mg_layer_ops *const *layers; /* [MG_LAYER_COUNT] */
@@ -78,6 +84,14 @@ typedef struct mg_backend_ops {
     mg_status (*repeat)(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn, void *ctx,
                         int times);
     void (*recording_free)(mg_backend *be, mg_recording *rec); /* NULL is fine */
+
+    /* repeat, timed; waits. What is recorded on the way counts, so the caller lets the same call
+     * run once before. */
+    mg_status (*time)(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn, void *ctx, int times,
+                      mg_timing *out);
+    /* FLOP/s that the device's f32 multiply-adds can reach, each counting as two: tried out on the
+     * CPU, computed from a GPU's clock. NULL: not known. */
+    mg_status (*peak)(mg_backend *be, double *out);
 
     void (*close)(mg_backend *be);
 } mg_backend_ops;

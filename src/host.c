@@ -1,4 +1,5 @@
 #include "host.h"
+#include "clock.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,15 @@ mg_status mg__host_repeat(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn,
     (void)rec;
     mg_status st = MG_OK;
     for (int i = 0; i < times && !st; i++) st = fn(ctx);
+    return st;
+}
+
+mg_status mg__host_time(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn, void *ctx, int times,
+                        mg_timing *out)
+{
+    const double start = mg__seconds();
+    const mg_status st = be->ops->repeat(be, rec, fn, ctx, times);
+    *out = (mg_timing){.seconds = mg__seconds() - start};
     return st;
 }
 

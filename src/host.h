@@ -13,6 +13,8 @@ mg_status mg__host_sync(mg_backend *be);
 mg_status mg__host_advance(mg_backend *be, mg_step_state *state, bool training);
 mg_status mg__host_repeat(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn, void *ctx,
                           int times);
+mg_status mg__host_time(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn, void *ctx, int times,
+                        mg_timing *out);
 void mg__host_recording_free(mg_backend *be, mg_recording *rec);
 
 #endif

@@ -56,7 +56,7 @@ static mg_status optimizer_step(mg_backend *be, const mg_update *u)
 
 static const mg_cpu_isa isas[] = {
 #define MG_ISA_ROW(token, name)                                                                    \
-    {name, #token, &mg__conv_##token, &mg__gemm_##token, &mg__element_##token},
+    {name, #token, &mg__conv_##token, &mg__gemm_##token, &mg__element_##token, mg__peak_##token},
     MG_ISA_MAP(MG_ISA_ROW)
 #undef MG_ISA_ROW
 };
@@ -130,6 +130,8 @@ static const mg_backend_ops ops = {
     .advance = mg__host_advance,
     .repeat = repeat,
     .recording_free = mg__host_recording_free,
+    .time = mg__host_time,
+    .peak = mg__cpu_peak,
     .close = close_cpu,
 };
 

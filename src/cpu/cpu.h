@@ -25,6 +25,9 @@ typedef struct mg_cpu_updater {
 } mg_cpu_updater;
 mg_cpu_updater mg__cpu_updater(const mg_cpu *cpu, const mg_update *update);
 
+/* peak.c: see mg_backend_ops. */
+mg_status mg__cpu_peak(mg_backend *be, double *out);
+
 /* Groups of layers that run as one stage: conv.c's and dense.c's. */
 extern const mg_fused mg_cpu_conv_relu_maxpool, mg_cpu_conv_maxpool_relu, mg_cpu_conv_maxpool,
     mg_cpu_conv_relu, mg_cpu_dense_relu;

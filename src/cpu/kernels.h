@@ -88,12 +88,17 @@ typedef struct mg_cpu_element_kernels { /* isa/elementwise.c */
     void (*normalise)(float *y, const uint8_t *pixels, size_t count, float scale, float shift);
 } mg_cpu_element_kernels;
 
+/* Multiply-adds in registers alone, as wide and as fast as the instruction set allows (isa/peak.c).
+ * Returns how many FLOP they were, a multiply-add being two. */
+typedef double mg_cpu_peak_fn(long rounds);
+
 /* One instruction set: what it is called ("AVX2"; "avx2" in MNIST_GPU_CPU), and its kernels. */
 typedef struct mg_cpu_isa {
     const char *name, *token;
     const mg_cpu_conv_kernels *conv;
     const mg_cpu_gemm_kernels *gemm;
     const mg_cpu_element_kernels *element;
+    mg_cpu_peak_fn *peak;
 } mg_cpu_isa;
 
 /* All that this program has, the widest first: MG_ISA(token, name). */
@@ -106,7 +111,8 @@ typedef struct mg_cpu_isa {
 #define MG_ISA_KERNELS(token, name)                                                                \
     extern const mg_cpu_conv_kernels mg__conv_##token;                                             \
     extern const mg_cpu_gemm_kernels mg__gemm_##token;                                             \
-    extern const mg_cpu_element_kernels mg__element_##token;
+    extern const mg_cpu_element_kernels mg__element_##token;                                       \
+    extern mg_cpu_peak_fn mg__peak_##token;
 MG_ISA_MAP(MG_ISA_KERNELS)
 #undef MG_ISA_KERNELS
 

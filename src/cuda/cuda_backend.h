@@ -78,6 +78,8 @@ mg_status mg__cuda_tensor(cudnnTensorDescriptor_t *out, int batch, mg_shape shap
 
 mg_status mg__cuda_repeat(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn, void *ctx,
                           int times);
+mg_status mg__cuda_time(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn, void *ctx, int times,
+                        mg_timing *out);
 void mg__cuda_recording_free(mg_backend *be, mg_recording *rec);
 mg_status mg__cuda_optimizer_step(mg_backend *be, const mg_update *update);
 mg_status mg__cuda_advance(mg_backend *be, mg_step_state *state, bool training);
@@ -86,6 +88,7 @@ mg_status mg__cuda_advance(mg_backend *be, mg_step_state *state, bool training);
 
 int mg__cuda_device_count(char *reason, size_t size);
 void mg__cuda_info(char *text, size_t size);
+mg_status mg__cuda_peak(mg_backend *be, double *out);
 /* "NVIDIA H100 (132 SMs, 79.1 GiB, compute capability 9.0)" */
 mg_status mg__cuda_describe(char *text, size_t size, int device);
 

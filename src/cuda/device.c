@@ -34,6 +34,8 @@ static const mg_backend_ops ops = {
     .advance = mg__cuda_advance,
     .repeat = mg__cuda_repeat,
     .recording_free = mg__cuda_recording_free,
+    .time = mg__cuda_time,
+    .peak = mg__cuda_peak,
     .close = close_device,
 };
 

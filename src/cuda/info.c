@@ -50,6 +50,25 @@ out:
     return st;
 }
 
+/* f32 lanes of a multiprocessor (CUDA C++ Programming Guide, "Arithmetic Instructions"). */
+static int lanes(const struct cudaDeviceProp *p)
+{
+    return p->major < 8 || (p->major == 8 && p->minor == 0) ? 64 : 128;
+}
+
+mg_status mg__cuda_peak(mg_backend *be, double *out)
+{
+    mg_status st = MG_OK;
+    const int device = mg__cuda(be)->device;
+    struct cudaDeviceProp p;
+    int kilohertz = 0;
+    MG_CUDA(cudaGetDeviceProperties(&p, device));
+    MG_CUDA(cudaDeviceGetAttribute(&kilohertz, cudaDevAttrClockRate, device));
+    *out = 2.0 * lanes(&p) * p.multiProcessorCount * 1e3 * kilohertz;
+out:
+    return st;
+}
+
 /* Adds to the text, as far as there is room. */
 MG_PRINTF(3, 4) static void append(char *text, size_t size, const char *fmt, ...)
 {

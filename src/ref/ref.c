@@ -63,6 +63,7 @@ static const mg_backend_ops ops = {
     .advance = mg__host_advance,
     .repeat = mg__host_repeat,
     .recording_free = mg__host_recording_free,
+    .time = mg__host_time,
     .close = close_ref,
 };
 
