@@ -20,10 +20,10 @@ run "$program" --version
 exits 0 '^mnist_gpu [0-9]'
 run "$program" --help
 exits 0 '^Usage: mnist_gpu COMMAND'
-for command in train eval predict summary info data; do
+for command in train eval predict summary bench info data; do
     check "--help lists $command" grep -q "^  $command " out
 done
-for command in train eval predict summary info data; do
+for command in train eval predict summary bench info data; do
     for flag in --help -h; do
         run "$program" "$command" $flag
         exits 0 "^Usage: mnist_gpu $command"
@@ -86,6 +86,10 @@ train --device gpu
 exits 2 'no device "gpu"'
 run "$program" summary --model lenet5 tiny.net
 exits 2 'not both'
+for value in 0 -1 65537 "32," ,32 1,,2 1x 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17; do
+    run "$program" bench --batch "$value"
+    exits 2 '--batch: expected up to 16 whole numbers'
+done
 run "$program" eval $'evil\nname\033[31m'
 exits 1 'evil?name'
 
@@ -245,6 +249,29 @@ exits 0 '44,426'
 check "stages end with advance" grep -q '^ *[0-9]*  advance$' out
 run "$program" summary a
 exits 0 '^dense1'
+
+# ---- bench ----
+
+bench() { run "$program" bench --model deep.net --device cpu --seconds 0 "$@"; }
+bench --batch 2,3
+exits 0 '^Device: CPU'
+check "two batch sizes" [ "$(grep -c '^Batch [23], ' out)" = 2 ]
+for stage in input1 dense1 dense2 softmax_xent1; do
+    check "a line for $stage" grep -q "^$stage.* forward .* %" out
+done
+# 2 rows (784 x 10 forward, again for dw; 10 x 10 forward, again for dx and dw), two FLOP each
+check "FLOP of the step" grep -q "^Batch 2, 0.1 MFLOP" out
+check "images/s" [ "$(grep -c '^[0-9]* images/s, [0-9.]* s for 60000 (' out)" = 2 ]
+check "nothing on stderr" [ ! -s err ]
+bench --batch 2 --json --optimizer sgd --threads 2
+exits 0 '"optimizer": "sgd"'
+check "one kind of JSON" [ "$(head -c 1 out)" = '{' ]
+check "exact FLOP" grep -q '"flops": 63920,$' out
+check "the update is a stage" grep -q '"name": "sgd' out
+bench --device ref --batch 1
+exits 0 '^Device: reference'
+bench --model nowhere.net
+exits 1 'nowhere.net'
 run "$program" info
 exits 0 '^mnist_gpu [0-9]'
 

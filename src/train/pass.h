@@ -5,6 +5,7 @@
 #define MG_PASS_H
 
 #include "backend.h"
+#include "mnist_gpu/train.h"
 #include "model/spec.h"
 
 typedef struct mg_net {
@@ -32,6 +33,8 @@ typedef struct mg_optimizer_spec {
     mg_optimizer_kind kind;
     float beta1, beta2, eps, momentum;
 } mg_optimizer_spec;
+/* The one that the options name; MG_ERR_INVALID: unknown (train.c). */
+mg_status mg__optimizer_read(mg_optimizer_spec *out, const mg_train_options *options);
 int mg__optimizer_slots(mg_optimizer_kind kind); /* arenas of state: Adam 2, SGD 1 */
 
 struct mg_pass {
@@ -56,6 +59,11 @@ void mg__pass_free(mg_pass *pass);
 
 /* Makes pass->plan (train/plan.c); the ops must be bound. */
 mg_status mg__plan_make(mg_pass *pass, bool fuse);
+
+/* FLOP of a stage's products, a multiply-add counting as two: a layer's forward, and backward as
+ * much again for each of dx and dw. What is done once per element (activations, pooling, the loss,
+ * the optimizer) is not counted. */
+uint64_t mg__stage_flops(const mg_pass *pass, const mg_stage *stage);
 
 /* THE step (train/step.c): enqueues the plan's stages one after another. ctx is the mg_pass. */
 mg_status mg__step_enqueue(void *ctx);

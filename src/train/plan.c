@@ -147,3 +147,15 @@ mg_status mg__plan_make(mg_pass *p, bool fuse)
     add_stage(p, &(mg_stage){.name = "advance", .enqueue = run_advance});
     return MG_OK;
 }
+
+uint64_t mg__stage_flops(const mg_pass *p, const mg_stage *s)
+{
+    uint64_t sum = 0;
+    const bool forward = s->enqueue == run_forward, backward = s->enqueue == run_backward;
+    for (int i = s->first; (forward || backward) && i < s->first + s->count; i++) {
+        const mg_op *op = &p->ops[i];
+        const unsigned products = forward ? 1 : (op->dw != NULL) + (op->dx != NULL);
+        sum += mg__layer_flops(op->layer) * (uint64_t)p->batch * products;
+    }
+    return sum;
+}

@@ -48,7 +48,7 @@ void mg__epoch_order(uint32_t *order, uint32_t count, uint64_t seed, uint32_t ep
 
 /* ---- making one ---- */
 
-static mg_status read_optimizer(mg_optimizer_spec *out, const mg_train_options *o)
+mg_status mg__optimizer_read(mg_optimizer_spec *out, const mg_train_options *o)
 {
     *out = (mg_optimizer_spec){
         .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .momentum = (float)o->momentum};
@@ -111,7 +111,7 @@ mg_status mg_trainer_create(mg_trainer **out, mg_backend *backend, const mg_mode
     if (!t) return mg__fail(MG_ERR_MEMORY, "out of memory for the trainer");
     *t = (mg_trainer){.backend = backend, .model = model, .options = *options};
     MG_TRY(check_options(options));
-    MG_TRY(read_optimizer(&optimizer, options));
+    MG_TRY(mg__optimizer_read(&optimizer, options));
     MG_TRY(mg__device_data_create(&t->data, backend, model, train));
     t->steps_per_epoch = (train->count - 1) / (uint32_t)options->batch + 1;
     t->h_order = malloc(train->count * sizeof *t->h_order);

@@ -1,0 +1,39 @@
+/* How long a training step takes, and each of its stages, on images that are made up. */
+#ifndef MG_BENCH_H
+#define MG_BENCH_H
+
+#include "train/pass.h"
+
+/* Seconds for one run, over `samples` measurements, each the mean of `repeats` runs in a row. */
+typedef struct mg_bench_time {
+    double median, min, p90;
+    int samples, repeats;
+} mg_bench_time;
+
+typedef struct mg_bench_stage {
+    char name[sizeof((mg_stage *)0)->name];
+    uint64_t flops; /* see mg__stage_flops */
+    mg_bench_time time;
+} mg_bench_stage;
+
+typedef struct mg_bench {
+    int batch;
+    uint64_t flops; /* of a step: the sum over its stages */
+    int launches;   /* kernels of a step on a GPU; 0 on the CPU */
+    mg_bench_time step;
+    int stage_count;
+    mg_bench_stage *stages; /* [stage_count] */
+} mg_bench;
+
+/* Times a training step of `options` (batch, optimizer, momentum, seed; nothing else of them
+ * counts) as training runs it, many in one repeat, and then its stages. Each of the two is measured
+ * for `seconds`, after a warm-up of a quarter of that. The learning rate is 0, so that the last
+ * step has the same numbers to do with as the first.
+ *
+ * A stage that takes less than 50 us is run many times in a row, so that starting it does not
+ * count; longer ones take turns in the order of the step, and find the caches as they do there. */
+mg_status mg__bench_run(mg_bench **out, mg_backend *backend, const mg_model *model,
+                        const mg_train_options *options, double seconds, bool fuse);
+void mg__bench_free(mg_bench *bench); /* NULL is fine */
+
+#endif
