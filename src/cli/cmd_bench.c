@@ -177,12 +177,12 @@ static mg_status print_json(const bench_args *a, const mg_model *model, const mg
     json_t *cuda;
     const mg_status st = cuda_json(&cuda, backend);
     if (st) return st;
-    return cli_print_json(
-        json_pack("{s:s, s:s, s:s, s:s, s:o?, s:o, s:s, s:b, s:o, s:O}", "version",
-                  MG_VERSION_STRING, "compiler", __VERSION__, "device", mg_backend_name(backend),
-                  "description", mg_backend_description(backend), "cuda", cuda, "model",
-                  cli_json_text(mg_model_name(model)), "optimizer", a->optimizer, "fused",
-                  !a->plain, "peak_flops_per_sec", cli_json_number(peak), "results", results));
+    return cli_print_json(json_pack(
+        "{s:s, s:s, s:s, s:s, s:o?, s:o, s:I, s:s, s:b, s:o, s:O}", "version", MG_VERSION_STRING,
+        "compiler", __VERSION__, "device", mg_backend_name(backend), "description",
+        mg_backend_description(backend), "cuda", cuda, "model", cli_json_text(mg_model_name(model)),
+        "parameters", (json_int_t)mg_model_param_count(model), "optimizer", a->optimizer, "fused",
+        !a->plain, "peak_flops_per_sec", cli_json_number(peak), "results", results));
 }
 
 /* One batch size: printed at once for people, added to `results` for programs. */
