@@ -61,16 +61,31 @@ static const mg_cpu_isa isas[] = {
 #undef MG_ISA_ROW
 };
 
-static bool usable(const mg_cpu_isa *isa)
+static bool has_avx2(void)
 {
 #ifdef __x86_64__
-    if (!strcmp(isa->token, "avx512"))
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (!strcmp(isa->token, "avx2"))
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return false;
 #endif
-    return !strcmp(isa->token, "baseline");
+}
+
+static bool has_avx512(void)
+{
+#ifdef MG_EMULATE_AVX512
+    return has_avx2();
+#elif defined(__x86_64__)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#else
+    return false;
+#endif
+}
+
+static bool usable(const mg_cpu_isa *isa)
+{
+    if (!strcmp(isa->token, "avx512")) return has_avx512();
+    return !strcmp(isa->token, "avx2") ? has_avx2() : true;
 }
 
 /* The widest that this CPU has, or the one that MNIST_GPU_CPU names. */

@@ -9,9 +9,9 @@
 #include "cpu/isa/vector.h"
 #include <string.h>
 
-#if defined(__AVX512F__)
+#if MG_LANES == 16
 enum { OUTS = 6, GRAD_OUTS = 6, GRAD_TAPS = 4 }; /* 24 sums in 32 registers */
-#elif defined(__AVX2__)
+#elif MG_LANES == 8
 enum { OUTS = 3, GRAD_OUTS = 4, GRAD_TAPS = 3 }; /* 12 in 16 */
 #else
 enum { OUTS = 3, GRAD_OUTS = 4, GRAD_TAPS = 3 };
@@ -141,7 +141,7 @@ static void correlate(const mg_cpu_correlation *v, int outs, const float *x, con
         OUTS_ARE(1)
         OUTS_ARE(2)
         OUTS_ARE(3)
-#if defined(__AVX512F__)
+#if MG_LANES == 16
         OUTS_ARE(4)
         OUTS_ARE(5)
         OUTS_ARE(6)
@@ -230,7 +230,7 @@ INLINE void gradient_of_outs(const int outs, const mg_cpu_correlation *v, int co
         CASE(1)
         CASE(2)
         CASE(3)
-#if defined(__AVX512F__)
+#if MG_LANES == 16
         CASE(4)
 #endif
 #undef CASE
@@ -256,7 +256,7 @@ static void gradient(const mg_cpu_correlation *v, int outs, int count, const flo
         CASE(2)
         CASE(3)
         CASE(4)
-#if defined(__AVX512F__)
+#if MG_LANES == 16
         CASE(5)
         CASE(6)
 #endif

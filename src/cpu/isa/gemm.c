@@ -3,9 +3,9 @@
 #include "cpu/kernels.h"
 #include "cpu/isa/vector.h"
 
-#if defined(__AVX512F__)
+#if MG_LANES == 16
 #define TILE_ROWS 12
-#elif defined(__AVX2__)
+#elif MG_LANES == 8
 #define TILE_ROWS 6
 #else
 #define TILE_ROWS 4

@@ -1,17 +1,11 @@
-/* Vectors as wide as the instruction set that this folder is being compiled for (MG_ISA names it),
- * in GCC's vector extensions: one source for all of them. */
+/* Vectors in GCC's extensions, MG_LANES floats wide: one source for every instruction set that this
+ * folder is compiled for (MG_ISA names it). */
 #ifndef MG_VECTOR_H
 #define MG_VECTOR_H
 
 #include <stdint.h>
 
-#if defined(__AVX512F__)
-enum { WIDTH = 16 };
-#elif defined(__AVX2__)
-enum { WIDTH = 8 };
-#else
-enum { WIDTH = 4 };
-#endif
+enum { WIDTH = MG_LANES };
 
 typedef float vec __attribute__((vector_size(4 * WIDTH)));
 typedef int32_t mask
@@ -32,9 +26,9 @@ INLINE vec choose(mask m, vec a, vec b) { return (vec)((m & (mask)a) | (~m & (ma
 
 /* Shuffles need constants: EACH_LANE(f, s) is f(0, s), f(1, s), ... for all lanes. */
 #define LANES_4(f, l, s) f(l, s), f(l + 1, s), f(l + 2, s), f(l + 3, s)
-#if defined(__AVX512F__)
+#if MG_LANES == 16
 #define EACH_LANE(f, s) LANES_4(f, 0, s), LANES_4(f, 4, s), LANES_4(f, 8, s), LANES_4(f, 12, s)
-#elif defined(__AVX2__)
+#elif MG_LANES == 8
 #define EACH_LANE(f, s) LANES_4(f, 0, s), LANES_4(f, 4, s)
 #else
 #define EACH_LANE(f, s) LANES_4(f, 0, s)
