@@ -267,7 +267,9 @@ bench --batch 2 --json --optimizer sgd --threads 2
 exits 0 '"optimizer": "sgd"'
 check "one kind of JSON" [ "$(head -c 1 out)" = '{' ]
 check "exact FLOP" grep -q '"flops": 63920,$' out
-check "the update is a stage" grep -q '"name": "sgd' out
+check "stages" grep -q '"name": "advance"' out
+bench --batch 2 --plain
+exits 0 '^adam dense1..dense2 .* -$'
 bench --device ref --batch 1
 exits 0 '^Device: reference'
 bench --model nowhere.net

@@ -8,9 +8,9 @@
 
 enum { MIN_SAMPLES = 5, MAX_SAMPLES = 1000, MAX_IMAGES = 60000, MAX_PIXELS = 64 << 20 };
 
-#define STEP_SAMPLE  0.02  /* seconds that a sample of steps should take */
-#define SHORT_STAGE  50e-6 /* a stage that takes less is repeated, */
-#define STAGE_SAMPLE 1e-3  /* for about so long */
+/* Seconds that a sample should take, so that waking threads and launching do not count. */
+#define STEP_SAMPLE  0.02
+#define STAGE_SAMPLE 0.002
 
 /* Something that is timed again and again. */
 typedef struct meter {
@@ -273,7 +273,6 @@ static mg_status measure_stages(bench_run *r, mg_bench *b, double seconds)
         s->meter.ctx = s;
         meters[i] = &s->meter;
         MG_TRY(size_samples(r, &s->meter, STAGE_SAMPLE, 1000));
-        if (s->meter.repeats < STAGE_SAMPLE / SHORT_STAGE) s->meter.repeats = 1;
     }
     MG_TRY(measure(r, meters, count, seconds));
     b->stage_count = count;

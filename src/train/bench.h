@@ -28,10 +28,8 @@ typedef struct mg_bench {
 /* Times a training step of `options` (batch, optimizer, momentum, seed; nothing else of them
  * counts) as training runs it, many in one repeat, and then its stages. Each of the two is measured
  * for `seconds`, after a warm-up of a quarter of that. The learning rate is 0, so that the last
- * step has the same numbers to do with as the first.
- *
- * A stage that takes less than 50 us is run many times in a row, so that starting it does not
- * count; longer ones take turns in the order of the step, and find the caches as they do there. */
+ * step has the same numbers to do with as the first. A stage runs many times in a row, so it may
+ * find more of its data in the caches than in a step. */
 mg_status mg__bench_run(mg_bench **out, mg_backend *backend, const mg_model *model,
                         const mg_train_options *options, double seconds, bool fuse);
 void mg__bench_free(mg_bench *bench); /* NULL is fine */

@@ -61,8 +61,8 @@ void mg__pass_free(mg_pass *pass);
 mg_status mg__plan_make(mg_pass *pass, bool fuse);
 
 /* FLOP of a stage's products, a multiply-add counting as two: a layer's forward, and backward as
- * much again for each of dx and dw. What is done once per element (activations, pooling, the loss,
- * the optimizer) is not counted. */
+ * much again for each of dx and dw. Taps in the padding count, though a backend may leave them out;
+ * what is done once per element (activations, pooling, the loss, the optimizer) does not. */
 uint64_t mg__stage_flops(const mg_pass *pass, const mg_stage *stage);
 
 /* THE step (train/step.c): enqueues the plan's stages one after another. ctx is the mg_pass. */
