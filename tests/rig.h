@@ -15,15 +15,16 @@ static inline void assert_ok(mg_status st)
     if (st != MG_OK) fail_msg("%s: %s", mg_status_name(st), mg_last_error());
 }
 
-/* Opens `backend`. False: main returns *status, 77 where this machine has no such device. */
-static inline bool open_backend(int argc, char **argv, int *status)
+/* Opens `backend`, with `threads` as in mg_backend_open. False: main returns *status, 77 where this
+ * machine has no such device. */
+static inline bool open_backend(int argc, char **argv, int threads, int *status)
 {
     if (argc != 2) {
         fprintf(stderr, "usage: %s ref|cpu|cuda\n", argv[0]);
         *status = 2;
         return false;
     }
-    const mg_status st = mg_backend_open(&backend, argv[1], 0);
+    const mg_status st = mg_backend_open(&backend, argv[1], threads);
     if (st) printf("%s%s\n", st == MG_ERR_DEVICE ? "skipped: " : "", mg_last_error());
     *status = st == MG_ERR_DEVICE ? 77 : 1;
     return st == MG_OK;

@@ -103,7 +103,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(evaluation_is_made_of_predictions),
         cmocka_unit_test(refuses_images_of_another_size),
     };
-    if (!open_backend(argc, argv, &status)) return status;
+    if (!open_backend(argc, argv, 0, &status)) return status;
     status = cmocka_run_group_tests(tests, make_all, free_all);
     mg_backend_close(backend);
     return status;

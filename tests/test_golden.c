@@ -335,7 +335,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(layers_as_pytorch),
         cmocka_unit_test(ten_steps_as_pytorch),
     };
-    if (!open_backend(argc, argv, &status)) return status;
+    if (!open_backend(argc, argv, 0, &status)) return status;
     status = cmocka_run_group_tests(tests, open_files, close_files);
     mg_backend_close(backend);
     return status;

@@ -28,7 +28,7 @@ now() { # in ms; $EPOCHREALTIME is in s, to the us
 
 # train DIR [COMMAND...]: COMMAND runs it.
 train() {
-    "${@:2}" "$program" train --data tiny --model net --device cpu --batch 7 --epochs 60 --out "$1" \
+    "${@:2}" "$program" train --data tiny --model net --device cpu --batch 7 --epochs 30 --out "$1" \
         --quiet >log 2>&1
 }
 
@@ -64,7 +64,7 @@ check_end() {
 begin=$(now) kill=0 moment=0
 train whole || { cat log >&2; exit 1; }
 length=$(($(now) - begin))
-[ "$(wc -l <whole/metrics.csv)" = 61 ] || { cat whole/metrics.csv >&2; exit 1; }
+[ "$(wc -l <whole/metrics.csv)" = 31 ] || { cat whole/metrics.csv >&2; exit 1; }
 
 partial=0 # kills within the writing of a file
 for ((kill = 1; kill <= KILLS; kill++)); do

@@ -416,7 +416,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(order_is_as_good_as_ordered_images),
         cmocka_unit_test(plan_is_the_step),
     };
-    if (!open_backend(argc, argv, &status)) return status;
+    if (!open_backend(argc, argv, 0, &status)) return status;
     status = cmocka_run_group_tests(tests, make_all, free_all);
     mg_backend_close(backend);
     return status;
