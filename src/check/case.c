@@ -49,10 +49,11 @@ void mg__check_end(mg_check *c, mg_status st)
 void mg__check_command(char *out, size_t size, const mg_check_record *r,
                        const mg_check_options *options)
 {
-    const int used = snprintf(out, size, "mnist_gpu check --device %s --seed %llu", options->device,
-                              (unsigned long long)options->seed);
-    if (used < 0 || (size_t)used >= size) return;
-    snprintf(out + used, size - (size_t)used, " --only '%s'", r->name);
+    char nets[40] = "";
+    if (!strcmp(r->op, "random net"))
+        snprintf(nets, sizeof nets, " --random-nets %d", options->random_nets);
+    snprintf(out, size, "mnist_gpu check --device %s --seed %llu%s --only '%s'", options->device,
+             (unsigned long long)options->seed, nets, r->name);
 }
 
 /* ---- values ---- */
@@ -116,7 +117,7 @@ void mg__check_compare(mg_check *c, const char *tensor, const float *found, cons
 }
 
 void mg__check_compare_norm(mg_check *c, const char *tensor, const float *found,
-                            const float *expected, size_t count, double limit)
+                            const float *expected, size_t count, double limit, double rounding)
 {
     mg_check_record r = record_of(c, tensor);
     double difference = 0, norm = 0, largest = -1;
@@ -131,7 +132,7 @@ void mg__check_compare_norm(mg_check *c, const char *tensor, const float *found,
         r.expected = expected[i];
     }
     r.abs_error = sqrt(difference);
-    r.tolerance = c->slack * limit * sqrt(norm);
+    r.tolerance = c->slack * (limit * sqrt(norm) + rounding);
     r.rel_error = ratio_of(r.abs_error, sqrt(norm));
     r.ratio = ratio_of(r.abs_error, r.tolerance);
     r.passed = r.abs_error <= r.tolerance;

@@ -19,7 +19,7 @@ typedef struct mg_check {
 
     /* the present case */
     const char *op;
-    char name[320];
+    char name[480];
     uint64_t key; /* of its values: the seed and the name */
     int cases;    /* begun so far */
 } mg_check;
@@ -35,7 +35,7 @@ mg_status mg__check_differences(mg_check *c); /* `ref` itself */
 
 /* Names a case; false if it is not asked for. */
 bool mg__check_begin(mg_check *c, const char *op, const char *fmt, ...) MG_PRINTF(3, 4);
-/* Ends it: a failure that is not MG_ERR_MEMORY of the host becomes a record. */
+/* Ends it: a failure becomes a record that has not passed, with its message. */
 void mg__check_end(mg_check *c, mg_status st);
 
 /* Random word i of the case's tensor `id`, and values made of such words. */
@@ -49,9 +49,9 @@ float mg__check_real(const mg_check *c, uint32_t id, size_t i, float low, float 
  * NULL. NaN is equal to NaN alone. */
 void mg__check_compare(mg_check *c, const char *tensor, const float *found, const float *expected,
                        size_t count, double factor, const float *scale);
-/* As a whole: ||found - expected|| <= limit ||expected||, Euclidean norms. */
+/* As a whole, in Euclidean norms: ||found - expected|| <= limit ||expected|| + rounding. */
 void mg__check_compare_norm(mg_check *c, const char *tensor, const float *found,
-                            const float *expected, size_t count, double limit);
+                            const float *expected, size_t count, double limit, double rounding);
 void mg__check_compare_bytes(mg_check *c, const char *tensor, const void *found,
                              const void *expected, size_t bytes);
 

@@ -4,7 +4,8 @@
  * Tolerances. eps is FLT_EPSILON, and a number's *scale* is the sum of the absolute values of the
  * terms that it is the sum of: what rounding errors are in proportion to, and what grows with the
  * sum's length (scale.c).
- *   - Moved numbers (ReLU, max-pool), counts and predictions must be equal.
+ *   - Numbers that are only moved (ReLU's and max-pool's outputs), counts and predictions must be
+ *     equal.
  *   - Sums of products (conv, dense) of small integers must be equal: no partial sum is rounded.
  *   - Else |found - expected| <= 10 eps scale forward, 40 eps scale backward, for every element.
  *   - Gradients at the end of a chain of layers have taken part in several such sums: 40 eps scale
@@ -17,7 +18,7 @@
 /* One comparison. */
 typedef struct mg_check_record {
     const char *op; /* "conv", "adam", "net", ... */
-    char name[320]; /* the case; what `only` is matched against */
+    char name[480]; /* the case; what `only` is matched against */
     char tensor[64];
     bool passed;
     double abs_error;       /* the largest |found - expected| */
@@ -34,6 +35,7 @@ typedef struct mg_check_options {
     uint64_t seed;    /* of all values and of the random nets */
     const char *only; /* a shell pattern for the names of cases, or the name of an op; NULL: all */
     int random_nets;
+    bool brief;         /* leave out what would take a simulated device minutes */
     const char *device; /* as the user named it, for mg__check_command */
 } mg_check_options;
 

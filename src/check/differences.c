@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOSS_H 0x1p-5 /* h where L is a loss */
+
 enum { X, W, B, INPUTS };
 static const char *const gradient_names[INPUTS] = {"dx", "dw", "db"};
 
@@ -126,7 +128,7 @@ static mg_status difference(double *out, bench *b, const mg_check *c, int input,
     mg_status st;
     double left, right, far_left, far_right;
     const bool loss = mg_layer_types[b->op.layer->kind]->is_loss;
-    const double h = loss ? 0.125 : 0.25;
+    const double h = loss ? LOSS_H : 0.25;
     MG_TRY(moved(&left, b, c, input, t, v, -h));
     MG_TRY(moved(&right, b, c, input, t, v, h));
     *out = (right - left) / (2 * h);
@@ -139,8 +141,7 @@ out:
 }
 
 /* Directions: half of them of signs everywhere, which see any single wrong element, half of one
- * element each, which say which. For the loss, whose directions have to be short, the latter alone.
- */
+ * element each. */
 static void draw_direction(const mg_check *c, float *v, size_t count, int input, int index,
                            bool single)
 {
@@ -164,16 +165,16 @@ static mg_status check_input(mg_check *c, bench *b, int input)
     memcpy(t, b->inputs[input], count * sizeof *t);
     for (int d = 0; d < DIRECTIONS; d++) {
         double slope, product = 0;
-        draw_direction(c, v, count, input, d, loss || d % 2);
+        draw_direction(c, v, count, input, d, d % 2);
         MG_TRY(difference(&slope, b, c, input, t, v));
         for (size_t i = 0; i < count; i++) product += (double)b->gradients[input][i] * v[i];
         found[d] = (float)product;
         expected[d] = (float)slope;
         scale[d] = 1;
     }
-    /* The losses' rounding, half an ulp of the sum, over h; h^4/30 of a fifth derivative is less.
-     */
-    const double rounding = b->stat.loss / mg_step_rows(&b->state) * FLT_EPSILON / 0.125 + 3e-6;
+    /* The losses' rounding, half an ulp of their sum, over h; h^4/30 of the fifth derivative, at
+     * most 3, is less. */
+    const double rounding = b->stat.loss / mg_step_rows(&b->state) * FLT_EPSILON / LOSS_H + 1e-6;
     mg__check_compare(c, gradient_names[input], found, expected, DIRECTIONS, loss ? rounding : 0,
                       scale);
 out:

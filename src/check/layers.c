@@ -379,47 +379,66 @@ mg_status mg__check_parse_layer(mg_model **model, const mg_layer **layer, const 
     return st;
 }
 
-static mg_status try_case(mg_check *c, const mg_layer_case *of)
+static mg_status try_case(mg_check *c, const mg_layer_case *of, mg_layer_kind kind)
 {
     mg_model *model = NULL;
     const mg_layer *layer;
     const mg_status st = mg__check_parse_layer(&model, &layer, of);
-    if (!st) try_layer(c, of, layer);
+    if (!st && layer->kind == kind) try_layer(c, of, layer);
     mg_model_free(model);
     return st;
 }
 
-/* Every layer of a preset, as lines of its canonical text. */
-static mg_status try_preset(mg_check *c, const mg_preset *preset)
+/* ---- the presets' layers ---- */
+
+enum { MAX_PRESETS = 64 };
+
+static bool same_layer(const mg_layer *a, const mg_layer *b)
 {
-    mg_status st;
-    mg_model *model = NULL;
-    char *text = NULL, *line;
-    MG_TRY(mg_model_parse(&model, preset->text, preset->name));
-    text = strdup(mg_model_text(model));
-    if (!text) MG_FAIL(MG_ERR_MEMORY, "out of memory");
-    line = text;
-    for (int i = 0; i < model->layer_count; i++) {
-        char input[40], *end = strchr(line, '\n');
-        const mg_shape in = model->layers[i].in;
-        const mg_layer_case of = {line, i ? input : NULL, 2};
-        *end = 0;
-        snprintf(input, sizeof input, "%dx%dx%d", in.c, in.h, in.w);
-        MG_TRY(try_case(c, &of));
-        line = end + 1;
-    }
-out:
-    mg_model_free(model);
-    free(text);
-    return st;
+    return a->kind == b->kind && a->in.c == b->in.c && a->in.h == b->in.h && a->in.w == b->in.w &&
+           !memcmp(&a->args, &b->args, sizeof a->args);
 }
+
+/* Does an earlier preset, or this one before it, have the same layer? */
+static bool seen(mg_model *const *models, int preset, int layer)
+{
+    for (int p = 0; p <= preset; p++)
+        for (int i = 0; i < (p < preset ? models[p]->layer_count : layer); i++)
+            if (same_layer(&models[p]->layers[i], &models[preset]->layers[layer])) return true;
+    return false;
+}
+
+/* Line i of the canonical text is layer i. */
+static void try_preset_layer(mg_check *c, const mg_model *m, int i)
+{
+    char line[120], input[40];
+    const mg_shape in = m->layers[i].in;
+    const char *text = mg_model_text(m);
+    for (int skip = 0; skip < i; skip++) text = strchr(text, '\n') + 1;
+    snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text);
+    snprintf(input, sizeof input, "%dx%dx%d", in.c, in.h, in.w);
+    const mg_layer_case of = {line, m->layers[i].kind == MG_LAYER_INPUT ? NULL : input, 2};
+    try_layer(c, &of, &m->layers[i]);
+}
+
+/* ---- all of them, kind by kind ---- */
 
 mg_status mg__check_layers(mg_check *c)
 {
-    mg_status st;
-    for (const mg_layer_case *of = mg_layer_cases; of->line; of++) MG_TRY(try_case(c, of));
-    for (int i = 0; mg_model_preset(i); i++) MG_TRY(try_preset(c, mg_model_preset(i)));
-    st = MG_OK;
+    mg_status st = MG_OK;
+    mg_model *models[MAX_PRESETS] = {NULL};
+    int presets = 0;
+    for (; presets < MAX_PRESETS && mg_model_preset(presets); presets++)
+        MG_TRY(mg_model_load(&models[presets], mg_model_preset(presets)->name));
+    for (mg_layer_kind kind = 0; kind < MG_LAYER_COUNT; kind++) {
+        for (const mg_layer_case *of = mg_layer_cases; of->line; of++)
+            MG_TRY(try_case(c, of, kind));
+        for (int p = 0; p < presets; p++)
+            for (int i = 0; i < models[p]->layer_count; i++)
+                if (models[p]->layers[i].kind == kind && !seen(models, p, i))
+                    try_preset_layer(c, models[p], i);
+    }
 out:
+    for (int p = 0; p < presets; p++) mg_model_free(models[p]);
     return st;
 }

@@ -60,17 +60,17 @@ const mg_net_case mg_net_cases[] = {
 
 typedef struct dice {
     uint64_t seed;
-    uint32_t net, thrown;
+    uint32_t net, rolled;
 } dice;
 
 /* low to high, both included */
-static int throw(dice * d, int low, int high)
+static int roll(dice *d, int low, int high)
 {
-    const uint32_t word = mg__philox(d->seed, d->thrown++, 0, d->net, 0x6e657473u /* nets */).v[0];
+    const uint32_t word = mg__philox(d->seed, d->rolled++, 0, d->net, 0x6e657473u /* nets */).v[0];
     return low + (int)((uint64_t)word * (uint64_t)(high - low + 1) >> 32);
 }
 
-static bool chance(dice *d, int percent) { return throw(d, 1, 100) <= percent; }
+static bool chance(dice *d, int percent) { return roll(d, 1, 100) <= percent; }
 static int least(int a, int b) { return a < b ? a : b; }
 
 /* A net being written: its text, and the shape that the next layer is given. */
@@ -84,7 +84,6 @@ typedef struct draft {
 MG_PRINTF(2, 3) static void put(draft *n, const char *fmt, ...)
 {
     va_list args;
-    if (n->used) n->used += (size_t)snprintf(n->text + n->used, n->size - n->used, "; ");
     va_start(args, fmt);
     n->used += (size_t)vsnprintf(n->text + n->used, n->size - n->used, fmt, args);
     va_end(args);
@@ -94,21 +93,18 @@ static void put_conv(draft *n)
 {
     static const int kernels[] = {1, 2, 3, 3, 5, 5, 7};
     dice *d = &n->dice;
-    const int out = chance(d, 20) ? throw(d, 13, 34) : throw(d, 1, 12);
-    int kernel = kernels[throw(d, 0, 6)], stride = chance(d, 75) ? 1 : throw(d, 2, 3), pad = 0;
+    const int out = chance(d, 20) ? roll(d, 13, 34) : roll(d, 1, 12);
+    int kernel = kernels[roll(d, 0, 6)], stride = chance(d, 75) ? 1 : roll(d, 2, 3), pad = 0;
     const bool same = stride == 1 && kernel % 2 && chance(d, 40);
     if (same)
         pad = (kernel - 1) / 2;
     else if (chance(d, 40))
-        pad = throw(d, 0, kernel - 1);
+        pad = roll(d, 0, kernel - 1);
     if (least(n->h, n->w) + 2 * pad < kernel) kernel = stride = 1, pad = 0;
-    put(n, "conv out=%d kernel=%d", out, kernel);
-    if (stride > 1)
-        n->used += (size_t)snprintf(n->text + n->used, n->size - n->used, " stride=%d", stride);
-    if (same && kernel > 1)
-        n->used += (size_t)snprintf(n->text + n->used, n->size - n->used, " pad=same");
-    else if (pad)
-        n->used += (size_t)snprintf(n->text + n->used, n->size - n->used, " pad=%d", pad);
+    put(n, "; conv out=%d kernel=%d", out, kernel);
+    if (stride > 1) put(n, " stride=%d", stride);
+    if (pad && same) put(n, " pad=same");
+    if (pad && !same) put(n, " pad=%d", pad);
     n->h = (n->h + 2 * pad - kernel) / stride + 1;
     n->w = (n->w + 2 * pad - kernel) / stride + 1;
     n->work += out * n->c * kernel * kernel * n->h * n->w;
@@ -117,20 +113,18 @@ static void put_conv(draft *n)
 
 static void put_pool(draft *n)
 {
-    const int size = throw(&n->dice, 2, 3),
-              stride = chance(&n->dice, 70) ? size : throw(&n->dice, 1, 3);
+    const int size = roll(&n->dice, 2, 3),
+              stride = chance(&n->dice, 70) ? size : roll(&n->dice, 1, 3);
     if (least(n->h, n->w) < size) return;
-    if (stride == size)
-        put(n, "maxpool size=%d", size);
-    else
-        put(n, "maxpool size=%d stride=%d", size, stride);
+    put(n, "; maxpool size=%d", size);
+    if (stride != size) put(n, " stride=%d", stride);
     n->h = (n->h - size) / stride + 1;
     n->w = (n->w - size) / stride + 1;
 }
 
 static void put_dense(draft *n, int out)
 {
-    put(n, "dense out=%d", out);
+    put(n, "; dense out=%d", out);
     n->work += out * n->c * n->h * n->w;
     n->c = out;
     n->h = n->w = 1;
@@ -139,22 +133,22 @@ static void put_dense(draft *n, int out)
 static void put_layers(draft *n)
 {
     static const int classes[] = {2, 3, 10, 10, 10, 47};
-    const int convs = throw(&n->dice, 1, 4), denses = throw(&n->dice, 0, 3);
-    const int outputs = classes[throw(&n->dice, 0, 5)];
+    const int convs = roll(&n->dice, 1, 4), denses = roll(&n->dice, 0, 3);
+    const int outputs = classes[roll(&n->dice, 0, 5)];
     for (int i = 0; i < convs; i++) {
         put_conv(n);
-        if (chance(&n->dice, 80)) put(n, "relu");
+        if (chance(&n->dice, 80)) put(n, "; relu");
         if (chance(&n->dice, 50)) put_pool(n);
-        if (chance(&n->dice, 10)) put(n, "relu");
+        if (chance(&n->dice, 10)) put(n, "; relu");
     }
     if (!denses && n->h == n->w) { /* a convolution over all that is left */
-        put(n, "conv out=%d kernel=%d", outputs, n->h);
+        put(n, "; conv out=%d kernel=%d", outputs, n->h);
         n->work += outputs * n->c * n->h * n->w;
         return;
     }
     for (int i = 1; i < denses; i++) {
-        put_dense(n, throw(&n->dice, 1, 70));
-        if (chance(&n->dice, 80)) put(n, "relu");
+        put_dense(n, roll(&n->dice, 1, 70));
+        if (chance(&n->dice, 80)) put(n, "; relu");
     }
     put_dense(n, outputs);
 }
@@ -167,16 +161,16 @@ void mg__random_net(mg_random_net *out, uint64_t seed, int index)
     draft n = {.dice = {.seed = seed, .net = (uint32_t)index},
                .text = out->layers,
                .size = sizeof out->layers};
-    n.c = chance(&n.dice, 70) ? 1 : throw(&n.dice, 2, 3);
-    n.h = throw(&n.dice, 4, 20);
-    n.w = chance(&n.dice, 40) ? n.h : throw(&n.dice, 4, 20);
+    n.c = chance(&n.dice, 70) ? 1 : roll(&n.dice, 2, 3);
+    n.h = roll(&n.dice, 4, 20);
+    n.w = chance(&n.dice, 40) ? n.h : roll(&n.dice, 4, 20);
     snprintf(out->input, sizeof out->input, "%dx%dx%d", n.c, n.h, n.w);
     put_layers(&n);
-    int batch = batches[throw(&n.dice, 0, 6)];
+    int batch = batches[roll(&n.dice, 0, 6)];
     while (batch > 1 && batch * n.work > MOST_WORK) batch--;
     out->as_case = (mg_net_case){.input = out->input,
-                                 .layers = out->layers,
+                                 .layers = out->layers + 2, /* past the first "; " */
                                  .batch = batch,
                                  .short_batch = chance(&n.dice, 30),
-                                 .optimizer = optimizers[throw(&n.dice, 0, 2)]};
+                                 .optimizer = optimizers[roll(&n.dice, 0, 2)]};
 }

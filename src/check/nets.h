@@ -15,7 +15,7 @@ extern const mg_net_case mg_net_cases[]; /* ends with input NULL */
 
 typedef struct mg_random_net {
     mg_net_case as_case;
-    char input[24], layers[240];
+    char input[24], layers[400];
 } mg_random_net;
 /* Net `index` of the seed's: 1 to 4 convolutions with or without ReLU and max-pool, up to 3 dense
  * layers. It does not depend on how many nets are drawn. */

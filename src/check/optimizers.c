@@ -168,7 +168,7 @@ mg_status mg__check_optimizers(mg_check *c)
         for (int l = 0; l < MG_COUNT_OF(lengths); l++)
             for (int f = 0; f < MG_COUNT_OF(first_steps); f++) {
                 const struct optimizer *o = &optimizers[i];
-                if (f && l == MG_COUNT_OF(lengths) - 1) continue; /* once is enough */
+                if (l == MG_COUNT_OF(lengths) - 1 && (f || c->options->brief)) continue; /* long */
                 if (mg__check_begin(c, o->op, "%s over %zu from step %u", o->name, lengths[l],
                                     first_steps[f]))
                     mg__check_end(c, run(c, &o->spec, lengths[l], first_steps[f]));
