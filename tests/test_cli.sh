@@ -20,10 +20,10 @@ run "$program" --version
 exits 0 '^mnist_gpu [0-9]'
 run "$program" --help
 exits 0 '^Usage: mnist_gpu COMMAND'
-for command in train eval predict summary bench info data; do
+for command in train eval predict summary bench check info data; do
     check "--help lists $command" grep -q "^  $command " out
 done
-for command in train eval predict summary bench info data; do
+for command in train eval predict summary bench check info data; do
     for flag in --help -h; do
         run "$program" "$command" $flag
         exits 0 "^Usage: mnist_gpu $command"
@@ -277,7 +277,36 @@ exits 1 'nowhere.net'
 run "$program" info
 exits 0 '^mnist_gpu [0-9]'
 
+# ---- check ----
+
+run "$program" check --device ref
+exits 0 '^[1-9][0-9]* passed, 0 failed$'
+check "against differences" grep -q '^Against: central differences$' out
+for op in conv relu maxpool dense softmax_xent; do
+    check "a line for $op" grep -q "^$op  *[1-9][0-9]*  *0 " out
+done
+run "$program" check --device cpu --only 'dense out=10 on 7x1x1 *' --verbose
+exits 0 '^ok      dense: dense out=10 on 7x1x1 x257, integers: dw: max abs 0,'
+check "no other case" not grep -q '^ok.*: dense out=[^1]' out
+cp out first
+run "$program" check --device cpu --only 'dense out=10 on 7x1x1 *' --verbose --against cpu --threads 1
+exits 0 '^Against: CPU'
+run "$program" check --device cpu --only 'dense out=10 on 7x1x1 *' --verbose --seed 2
+exits 0
+differ first out
+run "$program" check --device cpu --only 'random net [12] *' --random-nets 2
+exits 0 '^random net '
+run "$program" check --device cpu --only nonsense
+exits 1 'no case is named "nonsense"'
+run "$program" check --against gpu
+exits 2 '--against'
+
 if command -v python3 >/dev/null; then
+    "$program" check --device cpu --only adam --json | python3 -m json.tool >pretty
+    code=$? last="check --json"
+    check "check prints JSON" [ $code = 0 ]
+    check "with records" grep -q '"of_tolerance"' pretty
+    check "and a command for each" grep -q "mnist_gpu check --device cpu --seed 1 --only 'adam" pretty
     "$program" eval a --json | python3 -m json.tool >pretty
     code=$? last="eval --json"
     check "eval prints JSON" [ $code = 0 ]

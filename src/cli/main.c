@@ -21,6 +21,7 @@ static const struct command {
     {"eval", cmd_eval, "evaluate weights: accuracy, loss, per class, confusion matrix"},
     {"predict", cmd_predict, "say what pictures show"},
     {"summary", cmd_summary, "show a model's layers, or the stages of its training step"},
+    {"check", cmd_check, "check this machine's GPU or CPU against the reference, op by op"},
     {"bench", cmd_bench, "time a training step and its stages"},
     {"info", cmd_info, "show version, features, CPU and GPUs"},
     {"data", cmd_data, "download MNIST"},
