@@ -162,7 +162,7 @@ void pool_forward(const PoolShape &d, const float *x, float *y)
         each_window(d, [&](size_t o, size_t i) {
             if (!d.max)
                 y[o] += x[i] / counts[o];
-            else if (!(x[i] <= y[o]))
+            else if (x[i] > y[o] || (std::isnan(x[i]) && d.propagate_nan))
                 y[o] = x[i];
         });
     }
@@ -179,7 +179,7 @@ bool pool_backward(const PoolShape &d, const float *x, const float *y, const flo
         each_window(d, [&](size_t o, size_t i) {
             if (!d.max)
                 dx[i] += dy[o] / counts[o];
-            else if (!found[o] && (x[i] == y[o] || std::isnan(y[o]))) {
+            else if (!found[o] && (x[i] == y[o] || (std::isnan(x[i]) && std::isnan(y[o])))) {
                 found[o] = true;
                 dx[i] += dy[o];
             }

@@ -25,6 +25,7 @@ struct PoolShape {
     int p, q;         /* y [planes][p][q] */
     int r, s, pad_h, pad_w, stride_h, stride_w;
     bool max, count_padding; /* else average, over r*s or over the elements inside */
+    bool propagate_nan;      /* a NaN is a maximum */
 };
 void pool_forward(const PoolShape &d, const float *x, float *y);
 /* False: y is not the pooled x. The gradient of a maximum goes to the first of equals. */

@@ -37,6 +37,7 @@ struct cudnnConvolutionStruct {
 struct cudnnPoolingStruct {
     cudnnPoolingMode_t mode;
     int r, s, pad_h, pad_w, stride_h, stride_w;
+    bool propagate_nan;
 };
 struct cudnnActivationStruct {
     cudnnActivationMode_t mode;

@@ -206,8 +206,8 @@ cudnnStatus_t cudnnCreatePoolingDescriptor(cudnnPoolingDescriptor_t *d) { return
 cudnnStatus_t cudnnDestroyPoolingDescriptor(cudnnPoolingDescriptor_t d) { return destroy(d); }
 
 cudnnStatus_t cudnnSetPooling2dDescriptor(cudnnPoolingDescriptor_t d, cudnnPoolingMode_t mode,
-                                          cudnnNanPropagation_t, int r, int s, int pad_h, int pad_w,
-                                          int stride_h, int stride_w)
+                                          cudnnNanPropagation_t nans, int r, int s, int pad_h,
+                                          int pad_w, int stride_h, int stride_w)
 {
     TRY(planned(CUDNN_STATUS_EXECUTION_FAILED));
     if (r <= 0 || s <= 0 || pad_h < 0 || pad_h >= r || pad_w < 0 || pad_w >= s || stride_h <= 0 ||
@@ -217,7 +217,7 @@ cudnnStatus_t cudnnSetPooling2dDescriptor(cudnnPoolingDescriptor_t d, cudnnPooli
     if (mode == CUDNN_POOLING_MAX)
         die("cudnnSetPooling2dDescriptor: CUDNN_POOLING_MAX is not deterministic, "
             "CUDNN_POOLING_MAX_DETERMINISTIC is");
-    *d = {mode, r, s, pad_h, pad_w, stride_h, stride_w};
+    *d = {mode, r, s, pad_h, pad_w, stride_h, stride_w, nans == CUDNN_PROPAGATE_NAN};
     return CUDNN_STATUS_SUCCESS;
 }
 

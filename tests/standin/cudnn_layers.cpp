@@ -26,7 +26,8 @@ static cudnnStatus_t pool_shape(const char *call, PoolShape &out, const cudnnPoo
            pool.stride_h,
            pool.stride_w,
            pool.mode == CUDNN_POOLING_MAX_DETERMINISTIC,
-           pool.mode == CUDNN_POOLING_AVERAGE_COUNT_INCLUDE_PADDING};
+           pool.mode == CUDNN_POOLING_AVERAGE_COUNT_INCLUDE_PADDING,
+           pool.propagate_nan};
     return CUDNN_STATUS_SUCCESS;
 }
 

@@ -350,6 +350,20 @@ static int wrong_shape(void)
     return 0;
 }
 
+/* Should be CUDNN_PROPAGATE_NAN, or a training that has diverged does not show it. */
+static int pool_hides_nan(void)
+{
+    float out, values[3 * 2 * 64] = {NAN};
+    CHECK(conv_setup(CUDNN_FMA_MATH));
+    CHECK(cudaMemcpy(net.x, values, sizeof values, cudaMemcpyHostToDevice));
+    CHECK(cudnnCreatePoolingDescriptor(&net.pool));
+    CHECK(cudnnSetPooling2dDescriptor(net.pool, CUDNN_POOLING_MAX_DETERMINISTIC,
+                                      CUDNN_NOT_PROPAGATE_NAN, 2, 2, 0, 0, 2, 2));
+    CHECK(cudnnPoolingForward(net.dnn, net.pool, &one, net.xd, net.x, &zero, net.pd, net.p));
+    read_floats(&out, net.p, 1);
+    return isnan(out) ? 0 : noticed("the largest of a NaN and zeros is %g", out);
+}
+
 static int pooled(cudnnPoolingMode_t mode, const float *y_of_backward)
 {
     float out;
@@ -428,6 +442,7 @@ static const struct {
     {"pool_order", pool_order},
     {"pool_average", pool_average},
     {"pool_wrong_y", pool_wrong_y},
+    {"pool_hides_nan", pool_hides_nan},
     {"short_buffer", short_buffer},
 };
 

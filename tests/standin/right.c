@@ -364,9 +364,31 @@ static int pooling(cudnnPoolingMode_t mode)
     return cudnnDestroyPoolingDescriptor(pool);
 }
 
+/* A NaN anywhere in a window is its maximum. */
+static int pooling_of_nans(void)
+{
+    const cudnnTensorDescriptor_t xd = tensor(1, 4, 2, 2), yd = tensor(1, 4, 1, 1);
+    float x[16], y[4];
+    for (int i = 0; i < 16; i++) x[i] = i % 5 ? 1 : NAN; /* another corner in every plane */
+    float *gy = device_floats(NULL, 4);
+    cudnnPoolingDescriptor_t pool;
+    CHECK(cudnnCreatePoolingDescriptor(&pool));
+    CHECK(cudnnSetPooling2dDescriptor(pool, CUDNN_POOLING_MAX_DETERMINISTIC, CUDNN_PROPAGATE_NAN, 2,
+                                      2, 0, 0, 2, 2));
+    CHECK(cudaMemset(gy, 0, sizeof y));
+    CHECK(cudnnPoolingForward(dnn, pool, &one, xd, device_floats(x, 16), &zero, yd, gy));
+    read_floats(y, gy, 4);
+    for (int i = 0; i < 4; i++)
+        if (!isnan(y[i])) return noticed("the maximum of plane %d is %g", i, y[i]);
+    CHECK(cudnnDestroyTensorDescriptor(xd));
+    CHECK(cudnnDestroyTensorDescriptor(yd));
+    return cudnnDestroyPoolingDescriptor(pool);
+}
+
 static int poolings(void)
 {
     CHECK(cudnnCreate(&dnn));
+    CHECK(pooling_of_nans());
     CHECK(pooling(CUDNN_POOLING_MAX_DETERMINISTIC));
     CHECK(pooling(CUDNN_POOLING_AVERAGE_COUNT_INCLUDE_PADDING));
     CHECK(pooling(CUDNN_POOLING_AVERAGE_COUNT_EXCLUDE_PADDING));

@@ -91,6 +91,7 @@ static const planted faults[] = {
     {ALL, "pool_order", "fwd", "CUDNN_POOLING_MAX is not deterministic", NULL},
     {ALL, "pool_average", "fwd", "noticed: the largest of 0, 7, 56, 63 is 31.5", NULL},
     {ALL, "pool_wrong_y", "fwd", "y is not the pooled x", NULL},
+    {ALL, "pool_hides_nan", "fwd", "noticed: the largest of a NaN and zeros is 0", NULL},
 };
 
 static const char *const right_programs[] = {
