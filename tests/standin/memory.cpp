@@ -26,7 +26,8 @@ struct Allocation {
     size_t mapped;
 };
 
-static std::map<uintptr_t, Allocation> allocations;
+using Allocations = std::map<uintptr_t, Allocation>;
+static Allocations allocations, freed; /* freed: those whose addresses stay taken */
 static size_t used_bytes;
 static int accesses; /* DeviceAccess objects alive */
 
@@ -40,7 +41,7 @@ static void *map_device(size_t bytes, Allocation &)
     return posix_memalign(&p, 256, bytes) == 0 ? p : nullptr;
 }
 
-/* False: nothing is left to know about the addresses. */
+/* True: the addresses stay taken, so that on_fault() can tell. */
 static bool unmap_device(void *p, const Allocation &a)
 {
     __asan_unpoison_memory_region(p, a.bytes);
@@ -59,17 +60,24 @@ static void set_access(uintptr_t address, const Allocation &a, bool allowed)
 
 #else
 
+/* The allocation whose pages the address is in, or end(). */
+static Allocations::const_iterator find_pages(const Allocations &in, uintptr_t at)
+{
+    auto it = in.upper_bound(at);
+    return it != in.begin() && at < (--it)->first + it->second.mapped ? it : in.end();
+}
+
 static void on_fault(int signal, siginfo_t *info, void *)
 {
     const uintptr_t at = reinterpret_cast<uintptr_t>(info->si_addr);
-    auto it = allocations.upper_bound(at);
-    if (it != allocations.begin() && at < (--it)->first + it->second.mapped) {
-        const Allocation &a = it->second;
-        const char *what = a.kind == Memory::Freed     ? "access to freed device memory"
-                           : at >= it->first + a.bytes ? "access after the end of device memory"
-                                                       : "host code touched device memory";
-        die("%s: byte %zu of an allocation of %zu", what, at - it->first, a.bytes);
-    }
+    if (const auto it = find_pages(freed, at); it != freed.end())
+        die("access to freed device memory: byte %zu of an allocation of %zu", at - it->first,
+            it->second.bytes);
+    if (const auto it = find_pages(allocations, at); it != allocations.end())
+        die("%s: byte %zu of an allocation of %zu",
+            at >= it->first + it->second.bytes ? "access after the end of device memory"
+                                               : "host code touched device memory",
+            at - it->first, it->second.bytes);
     ::signal(signal, SIG_DFL); /* not ours: the access is repeated, and kills */
 }
 
@@ -89,10 +97,10 @@ static void *map_device(size_t bytes, Allocation &a)
     a.mapping =
         mmap(nullptr, a.mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (a.mapping == MAP_FAILED) return nullptr;
+    madvise(a.mapping, a.mapped, MADV_HUGEPAGE); /* or protecting would be most of the work */
     return static_cast<char *>(a.mapping) + a.mapped - page - (bytes + 255) / 256 * 256;
 }
 
-/* The addresses stay taken, so that on_fault() can tell. */
 static bool unmap_device(void *, const Allocation &a)
 {
     mprotect(a.mapping, a.mapped, PROT_NONE);
@@ -145,10 +153,9 @@ bool device_free(void *p)
     const auto it = allocations.find(reinterpret_cast<uintptr_t>(p));
     if (it == allocations.end() || it->second.kind != Memory::Device) return false;
     used_bytes -= it->second.bytes;
-    if (unmap_device(p, it->second))
-        it->second.kind = Memory::Freed;
-    else
-        allocations.erase(it);
+    it->second.kind = Memory::Freed;
+    if (unmap_device(p, it->second)) freed.insert(*it);
+    allocations.erase(it);
     return true;
 }
 
@@ -176,13 +183,21 @@ void memory_info(size_t *free_bytes, size_t *total)
     *total = total_bytes;
 }
 
-Memory memory_kind(const void *p, size_t bytes)
+static bool holds(const Allocations &in, const void *p, size_t bytes, Memory &kind)
 {
     const uintptr_t at = reinterpret_cast<uintptr_t>(p);
-    auto it = allocations.upper_bound(at);
-    if (it == allocations.begin()) return Memory::Pageable;
+    auto it = in.upper_bound(at);
+    if (it == in.begin()) return false;
     --it;
     const size_t offset = at - it->first, size = it->second.bytes;
-    return offset <= size && bytes <= size - offset ? it->second.kind : Memory::Pageable;
+    kind = it->second.kind;
+    return offset <= size && bytes <= size - offset;
+}
+
+Memory memory_kind(const void *p, size_t bytes)
+{
+    Memory kind;
+    return holds(allocations, p, bytes, kind) || holds(freed, p, bytes, kind) ? kind
+                                                                              : Memory::Pageable;
 }
 } // namespace standin
