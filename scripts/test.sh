@@ -9,9 +9,11 @@ usage() {
     cat <<'TEXT'
 Usage: scripts/test.sh [-DOPTION=VALUE...]
 
-Installs what is missing, builds the program with its tests twice, into build/ and, for the CPU
-alone with AddressSanitizer and UndefinedBehaviorSanitizer, into build-asan/, and runs both. -D...
-goes to CMake, for instance -DMNIST_GPU_CUDA=OFF. Tests on real MNIST need it in $MNIST_GPU_DATA.
+Installs what is missing, builds the program with its tests, into build/ and, without a GPU but with
+AddressSanitizer and UndefinedBehaviorSanitizer, into build-asan/, and runs both. Where the headers of
+CUDA and cuDNN are, the GPU code runs on a CPU stand-in (tests/standin) in these and, to find races
+between its threads, in build-tsan/. -D... goes to CMake, for instance -DMNIST_GPU_CUDA=OFF. Tests on
+real MNIST need it in $MNIST_GPU_DATA.
 TEXT
 }
 
@@ -49,7 +51,11 @@ configure release "$@"
 build release
 configure asan "$@" -DMNIST_GPU_CUDA=OFF
 build asan
+configure tsan "$@" -DMNIST_GPU_CUDA=OFF
+readonly standin=build-tsan/tests/standin/CMakeFiles/mg_cuda_standin.dir
+if [ -d $standin ]; then build tsan; fi
 run_tests release
 run_tests asan
+if [ -d $standin ]; then run_tests tsan; fi
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
