@@ -33,6 +33,8 @@ static int device_overflow(void) { return reverse(DEVICE_OVERFLOW); }
 static int divergent_barrier(void) { return reverse(DIVERGENT); }
 static int deadlock(void) { return reverse(DEADLOCK); }
 static int missing_syncwarp(void) { return reverse(MISSING_SYNCWARP); }
+static int mixed_masks(void) { return reverse(MIXED_MASKS); }
+static int mixed_operations(void) { return reverse(MIXED_OPERATIONS); }
 static int large_frame(void) { return reverse(LARGE_FRAME); }
 
 static int block_race(void)
@@ -414,6 +416,8 @@ static const struct {
     {"device_overflow", device_overflow},
     {"divergent_barrier", divergent_barrier},
     {"deadlock", deadlock},
+    {"mixed_masks", mixed_masks},
+    {"mixed_operations", mixed_operations},
     {"large_frame", large_frame},
     {"too_many_threads", too_many_threads},
     {"too_much_shared", too_much_shared},

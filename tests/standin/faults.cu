@@ -68,6 +68,21 @@ static __global__ void missing_syncwarp(const float *x, float *y)
     y[i ^ 1] = s[i ^ 1];
 }
 
+static __global__ void mixed_masks(const float *x, float *y)
+{
+    const unsigned mask = threadIdx.x % 32 < 16 ? ~0u : 0xffff0001u;
+    y[threadIdx.x] = __shfl_sync(mask, x[COUNT - 1 - threadIdx.x], static_cast<int>(threadIdx.x));
+}
+
+static __global__ void mixed_operations(const float *x, float *y)
+{
+    if (threadIdx.x % 32 < 16)
+        __syncwarp();
+    else
+        __shfl_sync(~0u, 0, 0);
+    y[threadIdx.x] = x[COUNT - 1 - threadIdx.x];
+}
+
 static __global__ void large_frame(const float *x, float *y)
 {
     volatile char local[126 << 10];
@@ -94,6 +109,10 @@ cudaError_t launch_reverse(fault_kernel how, const float *x, float *y, cudaStrea
         return LAUNCH(deadlock, 1, COUNT, 0, stream, x, y);
     case MISSING_SYNCWARP:
         return LAUNCH(missing_syncwarp, 1, COUNT, 0, stream, x, y);
+    case MIXED_MASKS:
+        return LAUNCH(mixed_masks, 1, COUNT, 0, stream, x, y);
+    case MIXED_OPERATIONS:
+        return LAUNCH(mixed_operations, 1, COUNT, 0, stream, x, y);
     case LARGE_FRAME:
         return LAUNCH(large_frame, 1, COUNT, 0, stream, x, y);
     }

@@ -20,6 +20,8 @@ typedef enum fault_kernel {
     DIVERGENT,        /* half of the threads wait at one barrier, half at another */
     DEADLOCK,         /* half of a warp at __syncwarp, half at __syncthreads */
     MISSING_SYNCWARP, /* lanes exchange through shared memory, ordered by a shuffle alone */
+    MIXED_MASKS,      /* lanes at a shuffle wait for each other with different masks */
+    MIXED_OPERATIONS, /* half of a warp at a shuffle, half at __syncwarp */
     LARGE_FRAME       /* a local array as large as a thread's whole stack here */
 } fault_kernel;
 cudaError_t launch_reverse(fault_kernel how, const float *x, float *y, cudaStream_t stream);

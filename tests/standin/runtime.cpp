@@ -46,6 +46,7 @@ struct Warp {
     unsigned alive, waiting; /* lanes */
     unsigned at_barrier;     /* those of them that wait at __syncwarp */
     unsigned mask[32];       /* of the operation that a waiting lane waits for */
+    bool mixed;              /* they may wait for different operations */
     uint64_t value[32];
 };
 
@@ -260,24 +261,40 @@ static void release_warp(Block &b, Warp &w, unsigned mask)
     w.at_barrier &= ~arrived;
 }
 
+static bool same_operation(const Warp &w, int lane, unsigned mask, bool barrier)
+{
+    return w.mask[lane] == mask && (w.at_barrier >> lane & 1) == barrier;
+}
+
+/* The lane comes to an operation where others wait for different ones. */
+static void check_operations(const Warp &w, unsigned lane, unsigned mask, bool barrier)
+{
+    for (unsigned l = 0; l < 32; l++) {
+        const bool each_awaits_the_other =
+            (w.waiting >> l & 1) && (w.mask[l] >> lane & 1) && (mask >> l & 1);
+        if (!each_awaits_the_other) continue;
+        if (w.mask[l] != mask)
+            die("%s: lanes %u and %u of a warp call warp operations with masks %08x and %08x",
+                grid.config->name, l, lane, w.mask[l], mask);
+        if ((w.at_barrier >> l & 1) != barrier)
+            die("%s: lanes %u and %u of a warp call different warp operations", grid.config->name,
+                l, lane);
+    }
+}
+
 static void join_warp(unsigned mask, uint64_t value, bool barrier)
 {
     Thread *t = self();
     Block &b = *t->owner;
     Warp &w = b.warps[static_cast<size_t>(t - b.threads.data()) / 32];
-    const char *kernel = grid.config->name;
     if (!(mask >> t->lane & 1))
-        die("%s: lane %u calls a warp operation whose mask %08x leaves it out", kernel, t->lane,
-            mask);
-    for (unsigned l = 0; l < 32; l++) {
-        const bool each_awaits_the_other =
-            (w.waiting >> l & 1) && (w.mask[l] >> t->lane & 1) && (mask >> l & 1);
-        if (!each_awaits_the_other) continue;
-        if (w.mask[l] != mask)
-            die("%s: lanes %u and %u of a warp call warp operations with masks %08x and %08x",
-                kernel, l, t->lane, w.mask[l], mask);
-        if ((w.at_barrier >> l & 1) != barrier)
-            die("%s: lanes %u and %u of a warp call different warp operations", kernel, l, t->lane);
+        die("%s: lane %u calls a warp operation whose mask %08x leaves it out", grid.config->name,
+            t->lane, mask);
+    if (!w.waiting)
+        w.mixed = false;
+    else if (w.mixed || !same_operation(w, __builtin_ctz(w.waiting), mask, barrier)) {
+        w.mixed = true;
+        check_operations(w, t->lane, mask, barrier);
     }
     w.waiting |= 1u << t->lane;
     w.at_barrier |= static_cast<unsigned>(barrier) << t->lane;

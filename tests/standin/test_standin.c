@@ -49,6 +49,10 @@ static const planted faults[] = {
      "deadlock: deadlock in block (0,0,0): of 256 threads 128 are at "
      "__syncthreads, 128 at a warp operation",
      NULL},
+    {ALL, "mixed_masks", "fwd", "call warp operations with masks ffffffff and ffff0001", NULL},
+    {ALL, "mixed_masks", "rand:7", "mixed_masks: lanes", "call warp operations with masks"},
+    {ALL, "mixed_operations", "fwd", "lanes 0 and 16 of a warp call different warp operations",
+     NULL},
     {ALL, "large_frame", "fwd", "large_frame: a thread ran out of stack", NULL},
     {ALL, "too_many_threads", "fwd", "launch of 1 x 1 x 1 blocks of 1025 x 1 x 1 threads",
      "gave 9"},
