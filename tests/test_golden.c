@@ -233,7 +233,7 @@ static const steps_case steps_cases[] = {
     {"small-sgd", NULL, &momentum_sgd, 0.01f, 7, 66},
     {"lenet-valid-adam", "lenet-valid", &adam, 0.001f, 32, 308},
     {"lenet-valid-sgd", "lenet-valid", &momentum_sgd, 0.01f, 32, 308},
-    {"lenet5-adam", "lenet5", &adam, 0.001f, 32, 308},
+    {"lenet5-adam", "lenet5", &adam, 0.001f, 8, 77},
 };
 enum { STEPS = 10 };
 

@@ -75,7 +75,7 @@ static void losses_agree(void **state)
 int main(int argc, char **argv)
 {
     int status;
-    if (!open_backend(argc, argv, &status)) return status;
+    if (!open_backend(argc, argv, 0, &status)) return status;
     const struct CMUnitTest tests[] = {cmocka_unit_test(losses_agree)};
     const int failures = cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
     mg_backend_close(backend);
