@@ -27,6 +27,7 @@ constexpr bool one_thread_per_fibre = true;
 constexpr bool one_thread_per_fibre = false;
 #endif
 constexpr unsigned window_threads = 1024; /* resident blocks have about that many, under TSan */
+constexpr int most_rounds = 64; /* of one warp: it may spin until another has done something */
 constexpr size_t chunk_bytes = 512 << 10, shared_gap = 64;
 
 /* ---- threads, warps, blocks ---- */
@@ -383,7 +384,22 @@ static void start_block(Block &b, unsigned index)
     b.chunk_used = b.static_bytes = 0;
 }
 
-/* Lets every thread that can run go on until it waits or ends. False: none could. */
+/* Lets the threads that can run, of 32 in the block's order, go on until they wait or end. False:
+ * none could. */
+static bool run_group(Block &b, unsigned first)
+{
+    bool any = false;
+    for (unsigned i = first; i < std::min(first + 32, grid.thread_count); i++) {
+        Thread &t = b.threads[b.order[i]];
+        if (t.state != State::Ready) continue;
+        set_current(&t);
+        enter(t.fibre);
+        any = true;
+    }
+    return any;
+}
+
+/* The same with all threads of the block. */
 static bool sweep(Block &b)
 {
     bool any = false;
@@ -394,13 +410,9 @@ static bool sweep(Block &b)
     }
     if (!b.alive) return any;
     execution_order(b.order, grid.thread_count);
-    for (unsigned i : b.order) {
-        Thread &t = b.threads[i];
-        if (t.state != State::Ready) continue;
-        set_current(&t);
-        enter(t.fibre);
-        any = true;
-    }
+    /* A warp goes on while it can, since its stacks are in the cache by then. */
+    for (unsigned first = 0; first < grid.thread_count; first += 32)
+        for (int round = 0; round < most_rounds && run_group(b, first); round++) any = true;
     return any;
 }
 
