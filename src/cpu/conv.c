@@ -115,6 +115,8 @@ static mg_status alloc(mg_conv *v, const mg_cpu *cpu, bool lanes_backward)
     const mg_cpu_correlation *o = &v->out, *i = &v->in;
     const size_t lanes = (size_t)v->k->lanes, taps = (size_t)o->w_out;
     const size_t each = v->x_size + v->dy_size + v->y_size;
+    if (v->x_size > INT32_MAX || v->dy_size > INT32_MAX) /* places are int32_t */
+        return mg__fail(MG_ERR_UNSUPPORTED, "images too large for the CPU's convolution");
     v->x_place = make_places(v->x_shape, o->rows.first, o->columns.first, 1, o->x_height,
                              o->x_width, v->k->lanes);
     v->memory = calloc((size_t)cpu->threads * each, sizeof *v->memory);
@@ -144,7 +146,7 @@ static void release_conv(mg_conv *v)
     free(v);
 }
 
-static mg_status prepare_group(mg_conv **out, const mg_op *ops, int count)
+static mg_status prepare_group(void **out, const mg_op *ops, int count)
 {
     mg_status st;
     const mg_cpu *cpu = mg__cpu_of(ops);
@@ -174,7 +176,7 @@ out:
     return st;
 }
 
-/* ---- what the threads do; ctx is the group's first op ---- */
+/* ---- what the threads do ---- */
 
 typedef struct job {
     const mg_conv *v;
@@ -335,7 +337,7 @@ static mg_status backward_group(const mg_conv *v, const mg_op *ops)
 
 /* ---- alone ---- */
 
-static mg_status prepare(mg_op *op) { return prepare_group((mg_conv **)&op->impl, op, 1); }
+static mg_status prepare(mg_op *op) { return prepare_group(&op->impl, op, 1); }
 static mg_status forward(mg_op *op) { return forward_group(op->impl, op); }
 static mg_status backward(mg_op *op) { return backward_group(op->impl, op); }
 static void release(mg_op *op) { release_conv(op->impl); }
@@ -345,14 +347,8 @@ const mg_layer_ops mg_cpu_conv = {
 
 /* ---- with what follows ---- */
 
-static mg_status prepare_2(mg_op *ops)
-{
-    return prepare_group((mg_conv **)&ops->fused_impl, ops, 2);
-}
-static mg_status prepare_3(mg_op *ops)
-{
-    return prepare_group((mg_conv **)&ops->fused_impl, ops, 3);
-}
+static mg_status prepare_2(mg_op *ops) { return prepare_group(&ops->fused_impl, ops, 2); }
+static mg_status prepare_3(mg_op *ops) { return prepare_group(&ops->fused_impl, ops, 3); }
 static mg_status fused_forward(mg_op *ops) { return forward_group(ops->fused_impl, ops); }
 static mg_status fused_backward(mg_op *ops) { return backward_group(ops->fused_impl, ops); }
 static void fused_release(mg_op *ops) { release_conv(ops->fused_impl); }

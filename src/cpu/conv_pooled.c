@@ -78,6 +78,10 @@ mg_status mg__conv_pooled_prepare(mg_conv_pooled **out, const mg_conv *v, const 
     p->image = (size_t)v->out.x_height * (size_t)p->pixels + (size_t)lanes;
     const size_t rows = outs * (size_t)v->out.size * (size_t)p->row;
     const size_t terms = batch * outs * (size_t)p->windows;
+    if (p->image > INT32_MAX || rows > INT32_MAX) { /* places are int32_t */
+        mg__conv_pooled_release(p);
+        return mg__fail(MG_ERR_UNSUPPORTED, "images too large for the CPU's convolution");
+    }
     p->winners = malloc((size_t)v->blocks * outs * (size_t)p->windows * (size_t)lanes);
     p->places = malloc((4 * (size_t)p->windows + 1) * sizeof *p->places);
     p->images = calloc(batch * p->image, sizeof *p->images);
