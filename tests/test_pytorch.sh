@@ -10,6 +10,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 export LC_ALL=C PYTHONDONTWRITEBYTECODE=1
+export OMP_NUM_THREADS=1 # threads that wait for each other are slow on a machine that does other work
 
 fail() {
     echo "FAILED: $1" >&2
