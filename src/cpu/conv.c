@@ -10,7 +10,7 @@
  *   dw, db     items (some output channels, some input channels); each thread walks over all
  *              blocks for its own, so that no sum depends on the number of threads
  *
- * Behind a pool, where three of four gradients are zero, backward is another: conv_pooled.c. */
+ * Behind a ReLU or a pool, where most gradients are zero, backward is another: conv_sparse.c. */
 #include "cpu/conv.h"
 #include <stdlib.h>
 #include <string.h>
@@ -138,7 +138,7 @@ failed:
 static void release_conv(mg_conv *v)
 {
     if (!v) return;
-    mg__conv_pooled_release(v->pooled);
+    mg__conv_sparse_release(v->sparse);
     free(v->x_place);
     free(v->dy_place);
     free(v->memory);
@@ -165,10 +165,11 @@ static mg_status prepare_group(void **out, const mg_op *ops, int count)
         if (ops[i].layer->kind == MG_LAYER_RELU) v->out.relu = true;
         if (ops[i].layer->kind == MG_LAYER_MAXPOOL) v->out.pool = true;
     }
-    const bool lanes_backward = ops->training && !v->out.pool;
+    const bool sparse = ops->training && (v->out.relu || v->out.pool);
+    const bool lanes_backward = ops->training && !sparse;
     set_sizes(v, lanes_backward);
     MG_TRY(alloc(v, cpu, lanes_backward));
-    if (ops->training && v->out.pool) MG_TRY(mg__conv_pooled_prepare(&v->pooled, v, ops));
+    if (sparse) MG_TRY(mg__conv_sparse_prepare(&v->sparse, v, ops));
     *out = v;
     return MG_OK;
 out:
@@ -186,20 +187,19 @@ typedef struct job {
 static void load_x(const job *j, float *x, int block)
 {
     const size_t size = mg_shape_size(j->v->x_shape);
-    j->v->k->to_lanes(x, j->v->x_place, j->ops->x + (size_t)(block * j->v->k->lanes) * size, NULL,
+    j->v->k->to_lanes(x, j->v->x_place, j->ops->x + (size_t)(block * j->v->k->lanes) * size,
                       (long)size, rows_of(j->v, block), (long)size);
 }
 
-/* The gradients of the conv's outputs, channels first .. first+count-1. */
+/* Channels first .. first+count-1. Only a conv alone comes here. */
 static void load_dy(const job *j, float *dy, int block, int first, int count)
 {
     const mg_conv *v = j->v;
-    const mg_op *last = &j->ops[v->count - 1];
     const size_t size = mg_shape_size(v->y_shape), plane = size / (size_t)v->outs;
     const size_t at = (size_t)first * plane;
     const size_t here = (size_t)(block * v->k->lanes) * size + at;
-    v->k->to_lanes(dy, v->dy_place + at, last->dy + here, v->out.relu ? last->y + here : NULL,
-                   (long)size, rows_of(v, block), (long)((size_t)count * plane));
+    v->k->to_lanes(dy, v->dy_place + at, j->ops->dy + here, (long)size, rows_of(v, block),
+                   (long)((size_t)count * plane));
 }
 
 static void forward_items(void *ctx, int thread, long first, long end)
@@ -218,7 +218,7 @@ static void forward_items(void *ctx, int thread, long first, long end)
         loaded = block;
         const size_t at = (size_t)block * (size_t)v->k->lanes * size + (size_t)out * plane;
         v->k->correlate(&v->out, outs, l.x, j->ops->w + out * v->out.w_out, j->ops->b + out, l.y,
-                        v->pooled ? mg__conv_pooled_winners(v, block, out) : NULL);
+                        mg__conv_sparse_winners(v, block, out));
         v->k->from_lanes(last->y + at, (long)size, rows_of(v, block), l.y,
                          (long)((size_t)outs * plane));
     }
@@ -326,7 +326,7 @@ static mg_status forward_group(const mg_conv *v, const mg_op *ops)
 
 static mg_status backward_group(const mg_conv *v, const mg_op *ops)
 {
-    if (v->out.pool) return mg__conv_pooled_backward(v, ops);
+    if (v->sparse) return mg__conv_sparse_backward(v, ops);
     mg_team *team = mg__cpu_of(ops)->team;
     job j = {v, ops};
     if (ops->dx)

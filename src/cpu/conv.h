@@ -1,12 +1,12 @@
 /* Convolution, alone or with the ReLU and the 2x2 max-pool that follow it as one stage: what conv.c
- * and conv_pooled.c share. */
+ * and conv_sparse.c share. */
 #ifndef MG_CPU_CONV_H
 #define MG_CPU_CONV_H
 
 #include "cpu/cpu.h"
 
-/* The backward of a group with a pool, see conv_pooled.c. */
-typedef struct mg_conv_pooled mg_conv_pooled;
+/* The backward of a group with a ReLU or a pool, see conv_sparse.c. */
+typedef struct mg_conv_sparse mg_conv_sparse;
 
 typedef struct mg_conv {
     int count;                      /* layers in the group */
@@ -19,13 +19,14 @@ typedef struct mg_conv {
     size_t x_size, dy_size, y_size; /* floats of a thread's scratch */
     float *memory;                  /* [threads] of those three, one after another */
     float *sums, *bias_sums;        /* dw [outs][channels][r][s][lane], db [outs][lane] */
-    mg_conv_pooled *pooled;         /* NULL without a pool, or if not training */
+    mg_conv_sparse *sparse;         /* NULL for a conv alone, or if not training */
 } mg_conv;
 
-mg_status mg__conv_pooled_prepare(mg_conv_pooled **out, const mg_conv *v, const mg_op *ops);
-void mg__conv_pooled_release(mg_conv_pooled *p); /* NULL is fine */
-/* Where forward writes the winners of a block's windows, from that output channel on. */
-int8_t *mg__conv_pooled_winners(const mg_conv *v, int block, int out);
-mg_status mg__conv_pooled_backward(const mg_conv *v, const mg_op *ops);
+mg_status mg__conv_sparse_prepare(mg_conv_sparse **out, const mg_conv *v, const mg_op *ops);
+void mg__conv_sparse_release(mg_conv_sparse *p); /* NULL is fine */
+/* Where forward writes the winners of a block's windows, from that output channel on; NULL if they
+ * are not wanted. */
+int8_t *mg__conv_sparse_winners(const mg_conv *v, int block, int out);
+mg_status mg__conv_sparse_backward(const mg_conv *v, const mg_op *ops);
 
 #endif

@@ -48,10 +48,9 @@ typedef struct mg_cpu_conv_kernels {      /* isa/conv.c */
     void (*gradient)(const mg_cpu_correlation *v, int outs, int count, const float *x,
                      const float *dy, float *sums);
 
-    /* lanes[place[i]] (NULL: [i]) = rows[l * row_step + i] in lane l; 0 for l >= row_count and,
-     * with `active`, laid out as rows, where that is not > 0. i < count. */
-    void (*to_lanes)(float *lanes, const int32_t *place, const float *rows, const float *active,
-                     long row_step, int row_count, long count);
+    /* lanes[place[i]] = rows[l * row_step + i] in lane l, 0 for l >= row_count; i < count. */
+    void (*to_lanes)(float *lanes, const int32_t *place, const float *rows, long row_step,
+                     int row_count, long count);
     /* rows[l * row_step + i] = lanes[i] in lane l < row_count. */
     void (*from_lanes)(float *rows, long row_step, int row_count, const float *lanes, long count);
     void (*add_lanes)(float *sum, const float *lanes, long count);   /* sum += all of them */

@@ -272,34 +272,19 @@ INLINE void load_rows(vec v[WIDTH], const float *rows, long row_step, int row_co
         l < row_count ? load(rows + l * row_step) : (vec){0};
 }
 
-/* WIDTH numbers of each row, from i. */
-INLINE void block_to_lanes(float *lanes, const int32_t *place, const float *rows,
-                           const float *active, long row_step, int row_count)
-{
-    vec v[WIDTH];
-    load_rows(v, rows, row_step, row_count);
-    if (active) {
-        vec a[WIDTH];
-        load_rows(a, active, row_step, row_count);
-        UNROLL for (int l = 0; l < WIDTH; l++) v[l] = choose(a[l] > 0, v[l], (vec){0});
-    }
-    transpose(v);
-    UNROLL for (int l = 0; l < WIDTH; l++) store(lanes + (place ? place[l] : l * WIDTH), v[l]);
-}
-
-static void to_lanes(float *lanes, const int32_t *place, const float *rows, const float *active,
-                     long row_step, int row_count, long count)
+static void to_lanes(float *lanes, const int32_t *place, const float *rows, long row_step,
+                     int row_count, long count)
 {
     long i = 0;
-    for (; i + WIDTH <= count; i += WIDTH)
-        block_to_lanes(place ? lanes : lanes + i * WIDTH, place ? place + i : NULL, rows + i,
-                       active ? active + i : NULL, row_step, row_count);
+    for (; i + WIDTH <= count; i += WIDTH) {
+        vec v[WIDTH];
+        load_rows(v, rows + i, row_step, row_count);
+        transpose(v);
+        UNROLL for (int l = 0; l < WIDTH; l++) store(lanes + place[i + l], v[l]);
+    }
     for (; i < count; i++)
-        for (int l = 0; l < WIDTH; l++) {
-            const long at = l * row_step + i;
-            lanes[(place ? place[i] : i * WIDTH) + l] =
-                l < row_count && (!active || active[at] > 0) ? rows[at] : 0;
-        }
+        for (int l = 0; l < WIDTH; l++)
+            lanes[place[i] + l] = l < row_count ? rows[l * row_step + i] : 0;
 }
 
 static void from_lanes(float *rows, long row_step, int row_count, const float *lanes, long count)

@@ -1,6 +1,6 @@
-/* The gradients of a convolution behind a 2x2 max-pool. Each window of the pool hands its gradient
- * to its winner alone, and a ReLU cuts off half of them: at most a quarter, mostly about an eighth
- * of the convolution's outputs have a gradient at all. So each such output is a *term*, and
+/* The gradients of a convolution behind a ReLU or a 2x2 max-pool, where most outputs have none: a
+ * pool's window hands its gradient to its winner alone, and a ReLU that is off cuts it. In a
+ * trained LeNet one output in twenty to six has a gradient. Each of those is a *term*, and
  *
  *     dw[k]   += g * (the pixels under the output's window)    for every term (output, g) of k
  *     dx there += g * w[k]                                     for every term
@@ -13,12 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct mg_conv_pooled {
-    int8_t *winners; /* [blocks][outs][windows][lane], forward's */
-    int windows;     /* of one channel */
-    int32_t
-        *places; /* [windows][4]: where the output at each place of a window looks at the image */
-    int vectors; /* of a window's row; row: the floats of those */
+enum { LISTS = MG_CPU_NO_WINNER + 1 };
+
+struct mg_conv_sparse {
+    int windows;        /* of the pool, in one channel; without a pool: outputs */
+    int8_t *winners;    /* [blocks][outs][windows][lane], forward's; NULL without a pool */
+    int32_t *places;    /* [windows][4]: where each output of a window looks at the image */
+    int vectors;        /* of a row of the convolution's window; row: the floats of those */
     long row, pixels;   /* pixels: floats from a row of the image to the next */
     size_t image;       /* floats of an image, with slack for the last row's last vector */
     float *images;      /* [batch][image]: x, channels last, zeros around */
@@ -27,16 +28,17 @@ struct mg_conv_pooled {
     mg_cpu_term *terms; /* [batch][outs][windows], the first counts[n][k] of each */
     int *counts;        /* [batch][outs] */
     float *dx;          /* [threads][image] */
-    mg_cpu_term *here;  /* [threads][4][outs]: the terms of one window, by winner */
+    mg_cpu_term *here;  /* [threads][LISTS][outs]: the terms of one window, by winner */
 };
 
-int8_t *mg__conv_pooled_winners(const mg_conv *v, int block, int out)
+int8_t *mg__conv_sparse_winners(const mg_conv *v, int block, int out)
 {
+    if (!v->sparse || !v->sparse->winners) return NULL;
     const size_t from = (size_t)block * (size_t)v->outs + (size_t)out;
-    return v->pooled->winners + from * (size_t)v->pooled->windows * (size_t)v->k->lanes;
+    return v->sparse->winners + from * (size_t)v->sparse->windows * (size_t)v->k->lanes;
 }
 
-void mg__conv_pooled_release(mg_conv_pooled *p)
+void mg__conv_sparse_release(mg_conv_sparse *p)
 {
     if (!p) return;
     free(p->winners);
@@ -51,22 +53,23 @@ void mg__conv_pooled_release(mg_conv_pooled *p)
     free(p);
 }
 
-static void make_places(const mg_conv *v, const mg_conv_pooled *p)
+static void make_places(const mg_conv *v, const mg_conv_sparse *p)
 {
+    const int side = v->out.pool ? 2 : 1;
     int32_t *place = p->places;
     for (int i = 0; i < v->y_shape.h; i++)
         for (int j = 0; j < v->y_shape.w; j++)
             for (int winner = 0; winner < 4; winner++) {
-                const long row = (2 * i + winner / 2) * v->out.stride;
-                const long column = (2 * j + winner % 2) * v->out.stride;
+                const long row = (side * i + winner / 2) * v->out.stride;
+                const long column = (side * j + winner % 2) * v->out.stride;
                 *place++ = (int32_t)(row * p->pixels + column * v->x_shape.c);
             }
     *place = 0; /* MG_CPU_NO_WINNER of the last window */
 }
 
-mg_status mg__conv_pooled_prepare(mg_conv_pooled **out, const mg_conv *v, const mg_op *ops)
+mg_status mg__conv_sparse_prepare(mg_conv_sparse **out, const mg_conv *v, const mg_op *ops)
 {
-    mg_conv_pooled *p = calloc(1, sizeof *p);
+    mg_conv_sparse *p = calloc(1, sizeof *p);
     if (!p) return mg__fail(MG_ERR_MEMORY, "out of memory for convolution");
     const int width = v->out.size * v->x_shape.c, lanes = v->k->lanes;
     const size_t threads = (size_t)mg__cpu_of(ops)->threads, batch = (size_t)v->batch;
@@ -79,10 +82,11 @@ mg_status mg__conv_pooled_prepare(mg_conv_pooled **out, const mg_conv *v, const 
     const size_t rows = outs * (size_t)v->out.size * (size_t)p->row;
     const size_t terms = batch * outs * (size_t)p->windows;
     if (p->image > INT32_MAX || rows > INT32_MAX) { /* places are int32_t */
-        mg__conv_pooled_release(p);
+        mg__conv_sparse_release(p);
         return mg__fail(MG_ERR_UNSUPPORTED, "images too large for the CPU's convolution");
     }
-    p->winners = malloc((size_t)v->blocks * outs * (size_t)p->windows * (size_t)lanes);
+    if (v->out.pool)
+        p->winners = malloc((size_t)v->blocks * outs * (size_t)p->windows * (size_t)lanes);
     p->places = malloc((4 * (size_t)p->windows + 1) * sizeof *p->places);
     p->images = calloc(batch * p->image, sizeof *p->images);
     p->weights = calloc(rows, sizeof *p->weights);
@@ -90,21 +94,21 @@ mg_status mg__conv_pooled_prepare(mg_conv_pooled **out, const mg_conv *v, const 
     p->terms = malloc(terms * sizeof *p->terms);
     p->counts = malloc(batch * outs * sizeof *p->counts);
     p->dx = malloc(threads * p->image * sizeof *p->dx);
-    p->here = malloc(threads * 4 * outs * sizeof *p->here);
-    if (p->winners && p->places && p->images && p->weights && p->sums && p->terms && p->counts &&
-        p->dx && p->here) {
+    p->here = malloc(threads * LISTS * outs * sizeof *p->here);
+    if ((p->winners || !v->out.pool) && p->places && p->images && p->weights && p->sums &&
+        p->terms && p->counts && p->dx && p->here) {
         make_places(v, p);
         *out = p;
         return MG_OK;
     }
-    mg__conv_pooled_release(p);
+    mg__conv_sparse_release(p);
     return mg__fail(MG_ERR_MEMORY, "out of memory for convolution's gradients, batches of %d",
                     v->batch);
 }
 
 typedef struct job {
     const mg_conv *v;
-    const mg_conv_pooled *p;
+    const mg_conv_sparse *p;
     const mg_op *ops;
 } job;
 
@@ -160,47 +164,76 @@ static void store_dw(const job *j, long k)
 
 /* ---- terms ---- */
 
-/* All terms of image n, channel by channel. */
-static void make_terms(const job *j, int n)
+/* One image's gradient of the group's output, [outs][windows], and what says whose it is. */
+typedef struct gradient {
+    const float *dy, *y;
+    const int8_t *winners;
+    int lanes;
+} gradient;
+
+static gradient gradient_of(const job *j, int n)
 {
-    const mg_conv *v = j->v;
-    const int lanes = v->k->lanes;
-    const float *dy = j->ops[v->count - 1].dy + (size_t)n * mg_shape_size(v->y_shape);
-    for (int k = 0; k < v->outs; k++) {
-        const size_t at = (size_t)n * (size_t)v->outs + (size_t)k;
-        const int8_t *winner = mg__conv_pooled_winners(v, n / lanes, k) + n % lanes;
-        mg_cpu_term *t = j->p->terms + at * (size_t)j->p->windows;
+    const mg_op *last = &j->ops[j->v->count - 1];
+    const size_t at = (size_t)n * mg_shape_size(j->v->y_shape);
+    const int lanes = j->v->k->lanes;
+    const int8_t *winners = mg__conv_sparse_winners(j->v, n / lanes, 0);
+    return (gradient){last->dy + at, last->y + at, winners ? winners + n % lanes : NULL, lanes};
+}
+
+/* Which output of the window has the gradient, 0 to 3, or MG_CPU_NO_WINNER. */
+static inline int winner_of(const gradient *g, bool pooled, long at)
+{
+    if (pooled) return g->winners[at * g->lanes];
+    return g->y[at] > 0 ? 0 : MG_CPU_NO_WINNER;
+}
+
+/* Whether an output has a gradient cannot be foretold, so nothing below branches on it: a term is
+ * always written, and kept or written over, or put on a list that nobody reads. */
+
+/* All terms of image n, channel by channel. */
+static inline void make_terms(const job *j, int n, bool pooled)
+{
+    const gradient g = gradient_of(j, n);
+    const int windows = j->p->windows;
+    for (int k = 0; k < j->v->outs; k++) {
+        const size_t list = (size_t)n * (size_t)j->v->outs + (size_t)k;
+        mg_cpu_term *t = j->p->terms + list * (size_t)windows;
         int count = 0;
-        for (int i = 0; i < j->p->windows; i++, dy++, winner += lanes) {
-            t[count] = (mg_cpu_term){j->p->places[4 * i + *winner], *dy};
-            count += *winner != MG_CPU_NO_WINNER; /* keeps the term, or writes over it */
+        for (int i = 0; i < windows; i++) {
+            const long at = (long)k * windows + i;
+            const int winner = winner_of(&g, pooled, at);
+            t[count] = (mg_cpu_term){j->p->places[4 * i + winner], g.dy[at]};
+            count += winner != MG_CPU_NO_WINNER;
         }
-        j->p->counts[at] = count;
+        j->p->counts[list] = count;
     }
 }
 
-/* dx of image n: window by window, the terms of each of its four places together. */
-static void make_dx(const job *j, int n, float *image, mg_cpu_term *here)
+/* dx of image n: window by window, the terms of each of its places together. */
+static inline void make_dx(const job *j, int n, bool pooled, float *image, mg_cpu_term *here)
 {
     const mg_conv *v = j->v;
-    const int lanes = v->k->lanes, size = v->out.size;
-    const float *dy = j->ops[v->count - 1].dy + (size_t)n * mg_shape_size(v->y_shape);
-    const int8_t *winners = mg__conv_pooled_winners(v, n / lanes, 0) + n % lanes;
-    const long weights = size * j->p->row;
+    const gradient g = gradient_of(j, n);
+    const int size = v->out.size, windows = j->p->windows, outs = v->outs;
+    const int32_t weights = (int32_t)(size * j->p->row);
     memset(image, 0, j->p->image * sizeof *image);
-    for (int i = 0; i < j->p->windows; i++) {
-        int counts[MG_CPU_NO_WINNER + 1] = {0};
-        for (int k = 0; k < v->outs; k++) {
-            const long at = (long)k * j->p->windows + i;
-            const int winner = winners[at * lanes];
-            if (winner == MG_CPU_NO_WINNER) continue;
-            here[winner * v->outs + counts[winner]++] =
-                (mg_cpu_term){(int32_t)(k * weights), dy[at]};
+    for (int i = 0; i < windows; i++) {
+        int counts[LISTS] = {0};
+        for (int k = 0; k < outs; k++) {
+            const long at = (long)k * windows + i;
+            const int winner = winner_of(&g, pooled, at);
+            const mg_cpu_term term = {k * weights, g.dy[at]};
+            if (pooled)
+                here[winner * outs + counts[winner]++] = term;
+            else {
+                here[counts[0]] = term;
+                counts[0] += winner == 0;
+            }
         }
-        for (int w = 0; w < MG_CPU_NO_WINNER; w++)
+        for (int w = 0; w < (pooled ? MG_CPU_NO_WINNER : 1); w++)
             if (counts[w])
                 v->k->add_scaled(image + j->p->places[4 * i + w], j->p->pixels, j->p->weights,
-                                 j->p->row, size, j->p->vectors, here + w * v->outs, counts[w]);
+                                 j->p->row, size, j->p->vectors, here + w * outs, counts[w]);
     }
     store_dx(j, n, image);
 }
@@ -211,11 +244,18 @@ static void images(void *ctx, int thread, long first, long end)
 {
     const job *j = ctx;
     float *dx = j->p->dx + (size_t)thread * j->p->image;
-    mg_cpu_term *here = j->p->here + (size_t)thread * 4 * (size_t)j->v->outs;
+    mg_cpu_term *here = j->p->here + (size_t)thread * LISTS * (size_t)j->v->outs;
     for (long n = first; n < end; n++) {
         load_image(j, (int)n);
-        make_terms(j, (int)n);
-        if (j->ops->dx) make_dx(j, (int)n, dx, here);
+        if (j->p->winners)
+            make_terms(j, (int)n, true);
+        else
+            make_terms(j, (int)n, false);
+        if (!j->ops->dx) continue;
+        if (j->p->winners)
+            make_dx(j, (int)n, true, dx, here);
+        else
+            make_dx(j, (int)n, false, dx, here);
     }
 }
 
@@ -241,10 +281,10 @@ static void channels(void *ctx, int thread, long first, long end)
     }
 }
 
-mg_status mg__conv_pooled_backward(const mg_conv *v, const mg_op *ops)
+mg_status mg__conv_sparse_backward(const mg_conv *v, const mg_op *ops)
 {
     mg_team *team = mg__cpu_of(ops)->team;
-    job j = {v, v->pooled, ops};
+    job j = {v, v->sparse, ops};
     if (ops->dx) mg__team_for(team, v->outs, load_weights, &j);
     mg__team_for(team, v->batch, images, &j);
     mg__team_for(team, v->outs, channels, &j);
