@@ -174,13 +174,20 @@ quote() { printf '"%s"' "$(printf '%s' "$1" | tr -d '\000-\037' | sed 's/[\\"]/\
 whole() { if passed "$1" && [ -s "$out/$1.json" ]; then cat "$out/$1.json"; else echo null; fi; }
 # info NAME: what `mnist_gpu info` says of it.
 info() { sed -n "s/^$1: *//p" "$out/info.log" | head -1; }
-smi() { if [ -n "$standin" ]; then info 'GPU 0'; else nvidia-smi --query-gpu="$1" --format=csv,noheader | head -1; fi; }
+# gpu PROPERTY: of the GPU, as nvidia-smi calls it.
+gpu() {
+    case $standin$1 in
+        */*name) info 'GPU 0' ;;
+        */*) echo none ;;
+        *) nvidia-smi --query-gpu="$1" --format=csv,noheader | head -1 ;;
+    esac
+}
 
 "$program" info >"$out/info.log" 2>&1 || true
 {
     printf '{\n  "date": %s,\n' "$(quote "$(date -u +%Y-%m-%dT%H:%M:%SZ)")"
     printf '  "commit": %s,\n' "$(quote "$(git describe --always --dirty --abbrev=40 2>/dev/null || echo unknown)")"
-    printf '  "gpu": %s,\n  "driver": %s,\n' "$(quote "$(smi name)")" "$(quote "$(smi driver_version)")"
+    printf '  "gpu": %s,\n  "driver": %s,\n' "$(quote "$(gpu name)")" "$(quote "$(gpu driver_version)")"
     printf '  "cuda": %s,\n  "cudnn": %s,\n  "cublas": %s,\n' "$(quote "$(info 'CUDA runtime')")" \
         "$(quote "$(info cuDNN)")" "$(quote "$(info cuBLAS)")"
     printf '  "seconds": %d,\n  "passed": %s,\n  "steps": [\n' $SECONDS "$([ $failed = 0 ] && echo true || echo false)"
@@ -191,7 +198,7 @@ smi() { if [ -n "$standin" ]; then info 'GPU 0'; else nvidia-smi --query-gpu="$1
     printf '  ],\n  "check": %s,\n  "bench": %s\n}\n' "$(whole check)" "$(whole bench)"
 } >"$out/results.json"
 
-printf '\n%s, driver %s\n%-12s %-8s %7s\n' "$(smi name)" "$(smi driver_version)" step verdict seconds
+printf '\n%s, driver %s\n%-12s %-8s %7s\n' "$(gpu name)" "$(gpu driver_version)" step verdict seconds
 for i in "${!names[@]}"; do
     printf '%-12s %-8s %7d  %s\n' "${names[i]}" "${verdicts[i]}" "${seconds[i]}" "${notes[i]}"
 done

@@ -8,8 +8,8 @@ suite=$(realpath "$(dirname "$0")/../../scripts/gpu_suite.sh")
 write_split t10k 4
 build=$(dirname "$program")
 
-# value NAME: of that key of results.json
-value() { sed -n "s/^ *\"$1\": \(.*\),$/\1/p" suite/results.json; }
+# value NAME: of that key of results.json itself
+value() { sed -n "s/^ *\"$1\": \(.*\),$/\1/p" suite/results.json | head -1; }
 verdict() { sed -n "s/.*\"step\": \"$1\", \"verdict\": \"\([a-z]*\)\".*/\1/p" suite/results.json; }
 
 MNIST_GPU_DATA=$work/tiny run "$suite" --standin "$build" suite
