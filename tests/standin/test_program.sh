@@ -9,6 +9,7 @@ set -u
 . "$(dirname "$0")/../program.sh" "$1"
 shift
 
+write_split train 230
 write_split t10k 8
 printf 'input 1x28x28\nconv out=2 kernel=5 stride=2\nrelu\nmaxpool size=3 stride=2\ndense out=10\nsoftmax_xent\n' >small
 
@@ -43,6 +44,7 @@ exits 0 '^GPU 0: CUDA stand-in'
 for model in "$@"; do compare "$model" --model "$model" --val-split 0.2; done
 compare sgd --model small --optimizer sgd --lr 0.01
 compare momentum --model small --optimizer sgd --momentum 0.9 --lr 0.01 --val-split 0
+compare large --model small --limit 230 --batch 229 --val-split 0 # sums over so much take two kernels
 
 # ---- the same bytes every time, also after an interruption ----
 
