@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Puts the measurements of cpu_vs_pytorch.sh together: a table, and a file with all of them.
 
-compare.py FOLDER RESULT.json CASE...: FOLDER has CASE.ROUND.mnist_gpu and CASE.ROUND.pytorch."""
+compare.py FOLDER RESULT.json CASE...: FOLDER has, for every round, CASE.ROUND.mnist_gpu (what bench
+says), CASE.ROUND.images_per_sec (of mnist_gpu's training) and CASE.ROUND.pytorch."""
 
 import datetime
 import json
@@ -31,7 +32,7 @@ def compare(folder, case, peaks):
                  f"{theirs[0]['parameters']} in PyTorch: not the same network")
     flops = ours[0]["results"][0]["flops"] / int(batch)
     peak = peaks[threads]
-    mine = [o["results"][0]["seconds_per_60000"] for o in ours]
+    mine = [60000 / rate for rate in load(folder, case, "images_per_sec")]
     torch = [t["seconds_per_60000"] for t in theirs]
     return {"model": model, "batch": int(batch), "threads": int(threads),
             "mnist_gpu": {"median": statistics.median(mine), "rounds": mine},
