@@ -17,7 +17,7 @@ TEXT
 
 # What gcov says of all objects, a line each: FILE LINE COUNT. A header, or a template, comes several times.
 counts() {
-    gcov --relative-only --source-prefix "$PWD" --stdout "$1"/*/src/cuda/*.gcda "$1"/*/kernels/*.gcda |
+    find "$1" -name '*.gcda' -exec gcov --relative-only --source-prefix "$PWD" --stdout {} + |
         awk -F: '
             { gsub(/ /, "", $1); gsub(/ /, "", $2) }
             $2 == 0 && $3 == "Source" { file = $4; next }

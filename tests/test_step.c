@@ -79,6 +79,26 @@ static void repeat_is_one_step_after_another(void **unused)
     }
 }
 
+/* So many steps that a backend may record several at once. */
+static void long_repeat_is_one_step_after_another(void **unused)
+{
+    (void)unused;
+    enum { LONG = 131 };
+    mg_model *small = parse_model("input 1x3x3\ndense out=3\nsoftmax_xent\n");
+    mg_dataset set = make_images(LONG, (mg_shape){1, 3, 3}, 3);
+    rig whole = make_rig(small, &set, 1, NULL, &adam, true),
+        eager = make_rig(small, &set, 1, NULL, &adam, true);
+    assert_ok(mg__pass_run(whole.pass, LONG));
+    for (int step = 0; step < LONG; step++) assert_ok(mg__step_enqueue(eager.pass));
+    assert_same_memory(whole.net->params, eager.net->params, small->arena_length * sizeof(float));
+    assert_same_memory(whole.feed.stats, eager.feed.stats, LONG * sizeof(mg_step_stat));
+    assert_same_memory(whole.feed.state, eager.feed.state, sizeof(mg_step_state));
+    free_rig(&whole);
+    free_rig(&eager);
+    free_images(&set);
+    mg_model_free(small);
+}
+
 /* ---- short batches, evaluation ---- */
 
 static void compare_floats(const float *found, const float *expected, size_t count,
@@ -406,6 +426,7 @@ int main(int argc, char **argv)
     int status;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(repeat_is_one_step_after_another),
+        cmocka_unit_test(long_repeat_is_one_step_after_another),
         cmocka_unit_test(short_batch_is_a_smaller_batch),
         cmocka_unit_test(evaluation_is_the_forward_half),
         cmocka_unit_test(bad_weights_make_a_bad_loss),

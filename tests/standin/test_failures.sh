@@ -67,6 +67,11 @@ lacks cudaGetDeviceCount:35 'the NVIDIA driver is too old: it runs CUDA up to [0
 lacks cudaGetDeviceCount:100 'no NVIDIA GPU found'
 lacks advance:209 'built without code for it'
 lacks cudnnGetVersion:80000 'cuDNN 8.0.0 was loaded, but this program was built with'
+for call in cudaEventCreate cudaEventRecord cudaEventSynchronize cudaEventElapsedTime; do
+    MG_STANDIN_FAIL=$call:700 run "$program" bench --device cuda --model small.net --seconds 0
+    sed -i '/^standin: /d' err
+    exits 1 "$call"
+done
 MG_STANDIN_FAIL=cudaGetDeviceCount:35,cudaDriverGetVersion:35 run "$program" info
 check "info says so too" grep -q '^GPU: no NVIDIA driver' out
 

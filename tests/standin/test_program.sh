@@ -70,6 +70,10 @@ done
 same eval-ref eval-cuda
 same predict-ref predict-cuda
 
+run "$program" bench --device cuda --model small --batch 4 --seconds 0
+exits 0 '^Device: CUDA stand-in'
+check "every stage was timed" grep -q '^conv1 backward  *[0-9]' out
+
 # ---- what the GPU cannot do ----
 
 run "$program" train --data tiny --device cuda:1
