@@ -207,11 +207,10 @@ cudaError_t cudaMalloc(void **p, size_t bytes)
 
 cudaError_t cudaFree(void *p)
 {
-    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (const cudaError_t e = forbid_in_capture("cudaFree")) return e;
     if (!p) return cudaSuccess;
     drain_all();
-    if (device_free(p)) return cudaSuccess;
+    if (device_free(p)) return set_error(planned(cudaErrorUnknown)); /* freed all the same */
     complain("cudaFree of %p, which is no allocation", p);
     return set_error(cudaErrorInvalidValue);
 }
@@ -228,11 +227,10 @@ cudaError_t cudaMallocHost(void **p, size_t bytes) { return cudaHostAlloc(p, byt
 
 cudaError_t cudaFreeHost(void *p)
 {
-    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     if (const cudaError_t e = forbid_in_capture("cudaFreeHost")) return e;
     if (!p) return cudaSuccess;
     drain_all();
-    if (pinned_free(p)) return cudaSuccess;
+    if (pinned_free(p)) return set_error(planned(cudaErrorUnknown));
     complain("cudaFreeHost of %p, which is no allocation", p);
     return set_error(cudaErrorInvalidValue);
 }

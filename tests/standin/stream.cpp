@@ -195,13 +195,12 @@ cudaError_t cudaStreamCreate(cudaStream_t *stream)
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
-    if (const cudaError_t e = planned(cudaErrorUnknown)) return set_error(e);
     Stream *s = find(stream);
     if (!s) return set_error(cudaErrorInvalidResourceHandle);
     drain(*s);
     streams.erase(std::find(streams.begin(), streams.end(), s));
     delete s;
-    return cudaSuccess;
+    return set_error(planned(cudaErrorUnknown));
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
