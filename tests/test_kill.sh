@@ -2,6 +2,7 @@
 # A run killed at any moment leaves whole files, and goes on to the same end as one that was not
 # killed. Usage: test_kill.sh PROGRAM
 set -u
+shopt -s nullglob # a kill may come before any file
 [ $# = 1 ] || { echo "usage: $0 PROGRAM" >&2; exit 2; }
 program=$(realpath "$1")
 source=$(realpath "$(dirname "$0")")
