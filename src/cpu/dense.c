@@ -43,15 +43,18 @@ static void forward_items(void *ctx, int thread, long first, long end)
     }
 }
 
-/* dx = dz w */
+/* dx = dz w; the last block has what is left over too, as few columns alone are slow. */
+static long data_blocks(int in) { return in < IN_BLOCK ? 1 : in / IN_BLOCK; }
+
 static void data_items(void *ctx, int thread, long first, long end)
 {
     const job *j = ctx;
     (void)thread;
     for (long i = first; i < end; i++) {
         const int at = (int)i * IN_BLOCK;
-        j->cpu->isa->gemm->nn(j->op->batch, least(IN_BLOCK, j->in - at), j->out, j->dz, j->out, 1,
-                              j->op->w + at, j->in, j->op->dx + at, j->in);
+        const int columns = i + 1 < data_blocks(j->in) ? IN_BLOCK : j->in - at;
+        j->cpu->isa->gemm->nn(j->op->batch, columns, j->out, j->dz, j->out, 1, j->op->w + at, j->in,
+                              j->op->dx + at, j->in);
     }
 }
 
@@ -116,7 +119,7 @@ static mg_status backward_group(const mg_op *op, bool relu)
     if (relu)
         j.cpu->isa->element->relu_backward(op[1].dx, op[1].dy, op[1].y,
                                            (size_t)op->batch * (size_t)j.out);
-    if (op->dx) mg__team_for(j.cpu->team, blocks(j.in, IN_BLOCK), data_items, &j);
+    if (op->dx) mg__team_for(j.cpu->team, data_blocks(j.in), data_items, &j);
     if (op->update) j.updater = mg__cpu_updater(j.cpu, op->update);
     mg__team_for(j.cpu->team, blocks(j.out, DW_ROWS), weights_items, &j);
     return MG_OK;

@@ -5,34 +5,30 @@
 
 #if MG_LANES == 16
 #define TILE_ROWS 12
-#elif MG_LANES == 8
-#define TILE_ROWS 6
+enum { TILE_VECTORS = 2 }; /* 24 sums in 32 registers */
 #else
-#define TILE_ROWS 4
+#define TILE_ROWS 3
+enum { TILE_VECTORS = 4 }; /* 12 in 16 */
 #endif
-enum { TILE_COLUMNS = 2 * WIDTH, DOT_ROWS = 4, DOT_COLUMNS = 3 };
+enum { TILE_COLUMNS = TILE_VECTORS * WIDTH, DOT_ROWS = 4, DOT_COLUMNS = 3 };
 
-/* ---- c = a b: every step of k takes two vectors of b and one number of each of `rows` rows of a
+/* ---- c = a b: every step of k takes a few vectors of b and a number of each of `rows` rows of a
  * ---- */
 
 INLINE void tile_nn(const int rows, int k, const float *a, long a_row, long a_col, const float *b,
                     long b_row, float *c, long c_row)
 {
-    vec sum[TILE_ROWS][2];
-    UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (vec){0};
+    vec sum[TILE_ROWS][TILE_VECTORS];
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < TILE_VECTORS; j++) sum[i][j] =
+        (vec){0};
     for (int l = 0; l < k; l++, a += a_col, b += b_row) {
-        const vec b0 = load(b), b1 = load(b + WIDTH);
-        UNROLL for (int i = 0; i < rows; i++)
-        {
-            sum[i][0] += a[i * a_row] * b0;
-            sum[i][1] += a[i * a_row] * b1;
-        }
+        vec bl[TILE_VECTORS];
+        UNROLL for (int j = 0; j < TILE_VECTORS; j++) bl[j] = load(b + j * WIDTH);
+        UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < TILE_VECTORS; j++)
+            sum[i][j] += a[i * a_row] * bl[j];
     }
-    UNROLL for (int i = 0; i < rows; i++)
-    {
-        store(c + i * c_row, sum[i][0]);
-        store(c + i * c_row + WIDTH, sum[i][1]);
-    }
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < TILE_VECTORS; j++)
+        store(c + i * c_row + j * WIDTH, sum[i][j]);
 }
 
 /* Fewer columns than a tile is wide: one number at a time. */
@@ -68,12 +64,10 @@ static void nn(int m, int n, int k, const float *a, long a_row, long a_col, cons
         break;
                 ROWS(1)
                 ROWS(2)
+#if TILE_ROWS == 12
                 ROWS(3)
-#if TILE_ROWS > 4
                 ROWS(4)
                 ROWS(5)
-#endif
-#if TILE_ROWS > 6
                 ROWS(6)
                 ROWS(7)
                 ROWS(8)
