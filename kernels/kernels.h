@@ -48,14 +48,20 @@ cudaError_t mg__launch_relu(float *y, const float *x, size_t count, cudaStream_t
 cudaError_t mg__launch_relu_backward(float *dx, const float *dy, const float *y, size_t count,
                                      cudaStream_t stream);
 
-/* Softmax and cross-entropy: formulas in src/layers/softmax_xent.c.
+/* ---- losses.cu: formulas in src/layers ----
+ *
  * x, y, dx [batch][classes] f32, classes <= 256; rows [batch]: scratch, each row's statistics;
  * feed: batch_labels, state, stats, predictions. */
-cudaError_t mg__launch_softmax_xent(float *y, mg_step_stat *rows, const float *x,
+cudaError_t mg__launch_softmax_xent(float *y, mg_step_stat *rows, const float *x, double smoothing,
                                     const mg_feed *feed, int batch, int classes,
                                     cudaStream_t stream);
-cudaError_t mg__launch_softmax_xent_backward(float *dx, const float *y, const mg_feed *feed,
-                                             int batch, int classes, cudaStream_t stream);
+cudaError_t mg__launch_softmax_xent_backward(float *dx, const float *x, const float *y,
+                                             double smoothing, const mg_feed *feed, int batch,
+                                             int classes, cudaStream_t stream);
+cudaError_t mg__launch_mse(float *y, mg_step_stat *rows, const float *x, const mg_feed *feed,
+                           int batch, int classes, cudaStream_t stream);
+cudaError_t mg__launch_mse_backward(float *dx, const float *x, const float *y, const mg_feed *feed,
+                                    int batch, int classes, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

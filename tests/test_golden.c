@@ -210,9 +210,10 @@ static void layers_as_pytorch(void **unused)
 {
     (void)unused;
     static const char *const names[] = {
-        "conv-valid",   "conv-same",   "conv-stride",  "conv-even",    "conv-1x1",
-        "conv-lenet",   "maxpool-2",   "maxpool-rest", "relu",         "maxpool-overlap",
-        "maxpool-ties", "dense-image", "dense-wide",   "softmax_xent", "softmax_xent-steep",
+        "conv-valid",          "conv-same",   "conv-stride",  "conv-even",    "conv-1x1",
+        "conv-lenet",          "maxpool-2",   "maxpool-rest", "relu",         "maxpool-overlap",
+        "maxpool-ties",        "dense-image", "dense-wide",   "softmax_xent", "softmax_xent-steep",
+        "softmax_xent-smooth", "mse",         "mse-below-0",
     };
     for (int i = 0; i < MG_COUNT_OF(names); i++) check_layer(names[i]);
     assert_int_equal(layers_used, layers->count);

@@ -10,10 +10,9 @@ import math
 import pathlib
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from files import load_file, load_metadata, save_file
-from net import LENET5, Net, make_step
+from net import LENET5, LOSSES, Net, make_step
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"
 
@@ -33,8 +32,14 @@ LAYERS = {
     "relu": (3, "2x3x5", "relu"),
     "dense-image": (4, "3x4x2", "dense out=5"),
     "dense-wide": (9, "33x1x1", "dense out=17"),
-    "softmax_xent": (9, "1x1x1", "dense out=10"),
-    "softmax_xent-steep": (5, "1x1x1", "dense out=2"),
+}
+# batch, classes, a factor of the scores, the loss
+LOSS_LAYERS = {
+    "softmax_xent": (9, 10, 1, "softmax_xent"),
+    "softmax_xent-steep": (5, 2, 30, "softmax_xent"),
+    "softmax_xent-smooth": (9, 10, 1, "softmax_xent smoothing=0.1"),
+    "mse": (9, 10, 1, "mse"),
+    "mse-below-0": (4, 2, 1, "mse"),
 }
 
 
@@ -75,26 +80,37 @@ def layer_case(name, batch, shape, line):
     return values
 
 
-def loss_case(batch, classes, scale):
+def loss_case(name, batch, classes, scale, line):
     """The same for the loss, whose y are probabilities, with the sum of losses and the hits."""
-    x = (random(batch, classes) * scale).requires_grad_()
+    x = random(batch, classes) * scale
+    if name == "mse-below-0":
+        x[::2] = -x[::2].abs()
+    x.requires_grad_()
     labels = (random(batch) * 1024).long() % classes
-    loss = cross_entropy(x, labels)
+    kind, *words = line.split()
+    loss = LOSSES[kind](dict(word.split("=") for word in words))(x, labels)
     loss.backward()
-    return {"x": x, "labels": labels.byte(), "y": x.softmax(1), "dx": x.grad,
+    return {"x": x, "labels": labels.byte(), "y": probabilities(kind, x), "dx": x.grad,
             "loss": (loss * batch).reshape(1), "hits": (x.argmax(1) == labels).sum().reshape(1)}
 
 
+def probabilities(loss, x):
+    """Those of the scores x: with mse, their positive parts' shares."""
+    if loss == "softmax_xent":
+        return x.softmax(1)
+    x = x.clamp(min=0)
+    return torch.where(x.sum(1, keepdim=True) > 0, x / x.sum(1, keepdim=True), 1 / x.shape[1])
+
+
 def make_layers():
-    tensors, texts = {}, {}
+    tensors, texts, cases = {}, {}, {}
     for name, (batch, shape, line) in LAYERS.items():
-        if name.startswith("softmax_xent"):
-            classes = int(line.split("=")[1])
-            values = loss_case(batch, classes, 30 if name.endswith("steep") else 1)
-            texts[name] = f"input {shape}\n{line}\nsoftmax_xent\n"
-        else:
-            values = layer_case(name, batch, shape, line)
-            texts[name] = f"input {shape}\n{line}\ndense out=2\nsoftmax_xent\n"
+        cases[name] = layer_case(name, batch, shape, line)
+        texts[name] = f"input {shape}\n{line}\ndense out=2\nsoftmax_xent\n"
+    for name, case in LOSS_LAYERS.items():
+        cases[name] = loss_case(name, *case)
+        texts[name] = f"input 1x1x1\ndense out={case[1]}\n{case[3]}\n"
+    for name, values in cases.items():
         for key, value in values.items():
             tensors[f"{name}.{key}"] = narrow(value)
     return tensors, texts
@@ -177,7 +193,7 @@ def run_steps(name, text, optimizer_name, batch, count):
     for x, y in zip(images.split(batch), labels.split(batch)):
         optimizer.zero_grad()
         scores = net(x)
-        loss = cross_entropy(scores, y)
+        loss = net.loss(scores, y)
         loss.backward()
         optimizer.step()
         losses.append(loss.detach())

@@ -25,8 +25,8 @@ softmax_xent
 class Net(nn.Module):
     """The network of a model text: images [n, c, h, w], 0 to 255, in; a score for every class out.
 
-    The layers with parameters are its members conv1, dense1, ... The loss is not part of it:
-    torch.nn.functional.cross_entropy(scores, labels)."""
+    The layers with parameters are its members conv1, dense1, ... The loss is net.loss(scores,
+    labels)."""
 
     def __init__(self, text):
         super().__init__()
@@ -36,9 +36,13 @@ class Net(nn.Module):
             kind, *words = line.split("#")[0].split() or [None]
             if kind == "input":
                 x = torch.zeros(1, *map(int, words.pop(0).split("x")))  # to infer shapes with
-            if kind is None or kind == "softmax_xent":
+            if kind is None:
                 continue
-            step = make_step(kind, dict(word.split("=") for word in words), x)
+            args = dict(word.split("=") for word in words)
+            if kind in LOSSES:
+                self.loss = LOSSES[kind](args)
+                continue
+            step = make_step(kind, args, x)
             count[kind] += 1
             if isinstance(step, nn.Module):
                 self.add_module(f"{kind}{count[kind]}", step)
@@ -71,3 +75,16 @@ def make_step(kind, args, x):
     if kind == "dense":
         return nn.Linear(x[0].numel(), number["out"])
     raise ValueError(f"no PyTorch twin of the layer {kind}")
+
+
+def mean_squared_error(scores, labels):
+    """Between the scores and the labels' one-hot vectors."""
+    onehot = nn.functional.one_hot(labels, scores.shape[1]).to(scores.dtype)
+    return nn.functional.mse_loss(scores, onehot)
+
+
+# The arguments of a loss -> a function of scores and labels.
+LOSSES = {
+    "softmax_xent": lambda args: nn.CrossEntropyLoss(label_smoothing=float(args.get("smoothing", 0))),
+    "mse": lambda args: mean_squared_error,
+}

@@ -78,6 +78,17 @@ const mg_layer_case mg_layer_cases[] = {
     {"softmax_xent", "256x1x1", 7},
     {"softmax_xent", "3x1x1", 257},
     {"softmax_xent", "31x1x1", 257},
+    {"softmax_xent smoothing=0.1", "10x1x1", 1},
+    {"softmax_xent smoothing=0.1", "10x1x1", 7},
+    {"softmax_xent smoothing=0.3", "47x1x1", 33},
+    {"softmax_xent smoothing=1", "3x1x1", 257},
+    {"softmax_xent smoothing=0.01", "256x1x1", 7},
+
+    {"mse", "2x1x1", 1},
+    {"mse", "10x1x1", 7},
+    {"mse", "47x1x1", 33},
+    {"mse", "256x1x1", 7},
+    {"mse", "3x1x1", 257},
 
     {0},
 };

@@ -361,11 +361,20 @@ static void try_layer(mg_check *c, const mg_layer_case *of, const mg_layer *laye
     }
 }
 
+/* Is the line's layer a loss? */
+static bool is_loss_line(const char *line)
+{
+    char word[32] = "";
+    sscanf(line, "%31s", word);
+    for (int kind = 0; kind < MG_LAYER_COUNT; kind++)
+        if (!strcmp(word, mg_layer_types[kind]->name)) return mg_layer_types[kind]->is_loss;
+    return false;
+}
+
 mg_status mg__check_parse_layer(mg_model **model, const mg_layer **layer, const mg_layer_case *of)
 {
-    char text[400], word[32];
-    sscanf(of->line, "%31s", word);
-    const bool loss = !strcmp(word, mg_type_softmax_xent.name);
+    char text[400];
+    const bool loss = is_loss_line(of->line);
     if (!of->input)
         snprintf(text, sizeof text, "%s\ndense out=2\nsoftmax_xent\n", of->line);
     else if (loss)

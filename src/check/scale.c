@@ -44,12 +44,14 @@ out:
     return st;
 }
 
-/* ---- the loss ---- */
+/* ---- the losses ---- */
 
-/* y = exp(d) / sum, d = x - max: the rounding of d comes out as a relative error |d| eps. */
-static void softmax_scale(const mg_op *op, float *y)
+/* Of softmax's y = exp(d) / sum, d = x - max: the rounding of d comes out as a relative error
+ * |d| eps. mse's y are sums of positive numbers. */
+static void probability_scale(const mg_op *op, float *y)
 {
     const int classes = op->layer->out.c;
+    const bool softmax = op->layer->kind == MG_LAYER_SOFTMAX_XENT;
     for (int n = 0; n < op->batch; n++) {
         const float *x = op->x + (size_t)n * (size_t)classes;
         float max = x[0];
@@ -57,38 +59,61 @@ static void softmax_scale(const mg_op *op, float *y)
             if (x[k] > max) max = x[k];
         for (int k = 0; k < classes; k++) {
             const size_t i = (size_t)n * (size_t)classes + (size_t)k;
-            y[i] = op->y[i] * (1 + fabsf(x[k] - max));
+            y[i] = op->y[i] * (softmax ? 1 + fabsf(x[k] - max) : 1);
         }
     }
 }
 
-/* dx = (y - [k = label]) / rows */
+/* softmax_xent: dx = (y - t) / rows, where t is at most 1 on the label and s / K elsewhere.
+ * mse: dx = 2 (x - [k = label]) / (K rows) */
 static void loss_gradient_scale(const mg_op *op, float *dx)
 {
     const uint32_t rows = mg_step_rows(op->feed->state);
     const size_t classes = (size_t)op->layer->out.c;
-    softmax_scale(op, dx);
-    for (size_t n = 0; n < (size_t)op->batch; n++) {
-        dx[n * classes + op->feed->batch_labels[n]] += 1;
-        for (size_t k = 0; k < classes; k++)
-            dx[n * classes + k] = n < rows ? dx[n * classes + k] / (float)rows : 0;
-    }
+    const bool softmax = op->layer->kind == MG_LAYER_SOFTMAX_XENT;
+    const float spread = softmax ? (float)op->layer->args.softmax_xent.smoothing : 0;
+    const float factor = softmax ? 1 : 2 / (float)classes;
+    if (softmax) probability_scale(op, dx);
+    for (size_t n = 0; n < (size_t)op->batch; n++)
+        for (size_t k = 0; k < classes; k++) {
+            const size_t i = n * classes + k;
+            const float label = k == op->feed->batch_labels[n];
+            const float terms =
+                (softmax ? dx[i] + spread / (float)classes : fabsf(op->x[i])) + label;
+            dx[i] = n < rows ? factor * terms / (float)rows : 0;
+        }
 }
 
-/* loss[n] = log(sum exp(d)) - d[label]: these terms, and a 1 for the relative error of the sum, of
- * which the logarithm makes an absolute one. */
+/* softmax_xent: loss[n] = log(sum exp(d)) - sum_k t_k d_k: these terms, and a 1 for the relative
+ * error of the sum, of which the logarithm makes an absolute one. */
+static double xent_scale(const mg_op *op, const float *x, size_t label)
+{
+    const size_t classes = (size_t)op->layer->out.c;
+    const double s = op->layer->args.softmax_xent.smoothing;
+    double max = x[0], sum = 0, all = 0;
+    for (size_t k = 1; k < classes; k++) max = fmax(max, x[k]);
+    for (size_t k = 0; k < classes; k++) sum += exp(x[k] - max);
+    for (size_t k = 0; k < classes; k++) all += max - x[k];
+    return 1 + log(sum) + (1 - s) * (max - x[label]) + s / (double)classes * all;
+}
+
+/* mse: loss[n] = 1/K sum (x - [k = label])^2 */
+static double squares_scale(const mg_op *op, const float *x, size_t label)
+{
+    const size_t classes = (size_t)op->layer->out.c;
+    double sum = 0;
+    for (size_t k = 0; k < classes; k++) sum += pow(x[k] - (double)(k == label), 2);
+    return sum / (double)classes;
+}
+
 float mg__check_loss_scale(const mg_op *op)
 {
     const size_t classes = (size_t)op->layer->out.c;
     const uint32_t rows = mg_step_rows(op->feed->state);
-    const float *x = op->x;
     double scale = 0;
-    for (uint32_t n = 0; n < rows; n++, x += classes) {
-        double max = x[0], sum = 0;
-        for (size_t k = 1; k < classes; k++) max = fmax(max, x[k]);
-        for (size_t k = 0; k < classes; k++) sum += exp(x[k] - max);
-        scale += 1 + log(sum) + (max - x[op->feed->batch_labels[n]]);
-    }
+    for (uint32_t n = 0; n < rows; n++)
+        scale += (op->layer->kind == MG_LAYER_SOFTMAX_XENT ? xent_scale : squares_scale)(
+            op, op->x + n * classes, op->feed->batch_labels[n]);
     return (float)scale;
 }
 
@@ -114,7 +139,8 @@ mg_status mg__check_forward_scale(const mg_check *c, const mg_op *op, float *y)
         input_scale(op, y);
         break;
     case MG_LAYER_SOFTMAX_XENT:
-        softmax_scale(op, y);
+    case MG_LAYER_MSE:
+        probability_scale(op, y);
         break;
     case MG_LAYER_CONV:
     case MG_LAYER_DENSE:

@@ -74,6 +74,11 @@ void mg__cuda_cudnn_version(char *text, size_t size, size_t version);
 /* A descriptor of [batch][c][h][w] f32. */
 mg_status mg__cuda_tensor(cudnnTensorDescriptor_t *out, int batch, mg_shape shape);
 
+/* ---- layer_softmax_xent.c: every loss's prepare; its rows' statistics pass through the workspace
+ * on their way to the step's sum ---- */
+
+mg_status mg__cuda_loss_prepare(mg_op *op);
+
 /* ---- record.c, update.c ---- */
 
 mg_status mg__cuda_repeat(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn, void *ctx,

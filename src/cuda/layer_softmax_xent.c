@@ -1,8 +1,7 @@
-/* softmax_xent: own kernels. The rows' statistics pass through the workspace on their way to the
- * step's sum. */
+/* softmax_xent: own kernels. */
 #include "cuda/cuda_backend.h"
 
-static mg_status prepare(mg_op *op)
+mg_status mg__cuda_loss_prepare(mg_op *op)
 {
     return mg__cuda_workspace(mg__cuda(op->backend), (size_t)op->batch * sizeof(mg_step_stat));
 }
@@ -11,7 +10,8 @@ static mg_status forward(mg_op *op)
 {
     mg_status st = MG_OK;
     const mg_cuda *cu = mg__cuda(op->backend);
-    MG_CUDA(mg__launch_softmax_xent(op->y, cu->workspace, op->x, op->feed, op->batch,
+    MG_CUDA(mg__launch_softmax_xent(op->y, cu->workspace, op->x,
+                                    op->layer->args.softmax_xent.smoothing, op->feed, op->batch,
                                     op->layer->out.c, cu->stream));
 out:
     return st;
@@ -21,11 +21,12 @@ static mg_status backward(mg_op *op)
 {
     mg_status st = MG_OK;
     if (!op->dx) return MG_OK;
-    MG_CUDA(mg__launch_softmax_xent_backward(op->dx, op->y, op->feed, op->batch, op->layer->out.c,
-                                             mg__cuda(op->backend)->stream));
+    MG_CUDA(mg__launch_softmax_xent_backward(
+        op->dx, op->x, op->y, op->layer->args.softmax_xent.smoothing, op->feed, op->batch,
+        op->layer->out.c, mg__cuda(op->backend)->stream));
 out:
     return st;
 }
 
 const mg_layer_ops mg_cuda_softmax_xent = {
-    .prepare = prepare, .forward = forward, .backward = backward};
+    .prepare = mg__cuda_loss_prepare, .forward = forward, .backward = backward};

@@ -43,12 +43,16 @@ struct mg_maxpool_args {
 struct mg_dense_args {
     int out;
 };
+struct mg_softmax_xent_args {
+    double smoothing; /* the part of the target that is spread over all classes */
+};
 
 typedef union mg_layer_args {
     struct mg_input_args input;
     struct mg_conv_args conv;
     struct mg_maxpool_args maxpool;
     struct mg_dense_args dense;
+    struct mg_softmax_xent_args softmax_xent;
 } mg_layer_args;
 
 /* One row of a layer's argument table. */
