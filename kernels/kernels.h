@@ -48,6 +48,17 @@ cudaError_t mg__launch_relu(float *y, const float *x, size_t count, cudaStream_t
 cudaError_t mg__launch_relu_backward(float *dx, const float *dy, const float *y, size_t count,
                                      cudaStream_t stream);
 
+/* ---- norm.cu ----
+ *
+ * The op's layer is batchnorm, its pointers device memory. mean, var [channels] f32: the batch's
+ * statistics, which forward leaves for backward; not used in evaluation, may then be NULL.
+ * scratch: mg__batchnorm_scratch() bytes. */
+size_t mg__batchnorm_scratch(const mg_op *op);
+cudaError_t mg__launch_batchnorm(const mg_op *op, float *mean, float *var, void *scratch,
+                                 cudaStream_t stream);
+cudaError_t mg__launch_batchnorm_backward(const mg_op *op, const float *mean, const float *var,
+                                          void *scratch, cudaStream_t stream);
+
 /* ---- losses.cu: formulas in src/layers ----
  *
  * x, y, dx [batch][classes] f32, classes <= 256; rows [batch]: scratch, each row's statistics;

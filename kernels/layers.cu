@@ -2,25 +2,13 @@
 #include "kernels.h"
 #include "reduce.h"
 
-/* ---- biases ----
- *
- * A block is width x THREADS/width threads: x walks along a plane (one channel of one image), y
- * over planes. Both a conv's planes of many elements and a dense layer's of one so keep all threads
- * at work, without a division per element. */
-
-static dim3 plane_block(size_t size)
-{
-    unsigned width = 1;
-    while (width < size && width < THREADS) width *= 2;
-    return dim3(width, THREADS / width);
-}
+/* ---- biases ---- */
 
 static __global__ void __launch_bounds__(THREADS)
     bias_add(float *__restrict__ y, const float *__restrict__ b, size_t planes, size_t channels,
              size_t size)
 {
-    const size_t stride = (size_t)gridDim.x * blockDim.y;
-    for (size_t p = (size_t)blockIdx.x * blockDim.y + threadIdx.y; p < planes; p += stride) {
+    for (size_t p = first_plane(); p < planes; p += plane_stride()) {
         const float bias = b[p % channels];
         for (size_t i = threadIdx.x; i < size; i += blockDim.x) y[p * size + i] += bias;
     }
@@ -44,11 +32,9 @@ static __global__ void __launch_bounds__(THREADS)
 cudaError_t mg__launch_bias_add(float *y, const float *b, int batch, int channels, size_t size,
                                 cudaStream_t stream)
 {
-    const dim3 block = plane_block(size);
     const size_t planes = (size_t)batch * (size_t)channels;
-    const size_t blocks = (planes + block.y - 1) / block.y;
-    return LAUNCH(bias_add, (unsigned)(blocks < 65536 ? blocks : 65536), block, 0, stream, y, b,
-                  planes, (size_t)channels, size);
+    return LAUNCH(bias_add, plane_blocks(planes, size), plane_block(size), 0, stream, y, b, planes,
+                  (size_t)channels, size);
 }
 
 int mg__bias_gradient_parts(int batch, size_t size)

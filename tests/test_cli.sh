@@ -282,7 +282,7 @@ exits 0 '^mnist_gpu [0-9]'
 run "$program" check --device ref
 exits 0 '^[1-9][0-9]* passed, 0 failed$'
 check "against differences" grep -q '^Against: central differences$' out
-for op in conv relu maxpool dense softmax_xent; do
+for op in conv relu maxpool dense batchnorm softmax_xent mse; do
     check "a line for $op" grep -q "^$op  *[1-9][0-9]*  *0 " out
 done
 run "$program" check --device cpu --only 'dense out=10 on 7x1x1 *' --verbose

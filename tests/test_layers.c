@@ -123,6 +123,24 @@ static void gradient_of_invalid_rows(mg_op *op)
 {
     if (mg_step_rows(op->feed->state) < (uint32_t)op->batch) op->dx[in_size(op) - 1] = 0.01f;
 }
+static void biased_variance(mg_op *op) /* as N in place of N - 1 makes it */
+{
+    op->running_var[0] *= 1 - 1.0f / (float)in_size(op);
+}
+static void running_in_evaluation(mg_op *op)
+{
+    if (!op->training) op->running_mean[0] += 1;
+}
+static void batch_in_evaluation(mg_op *op) /* its statistics in place of the running ones */
+{
+    mg_op training = *op;
+    float running[2 * 16] = {0};
+    if (op->training) return;
+    training.training = true;
+    training.running_mean = running;
+    training.running_var = running + 16;
+    right->layers[MG_LAYER_BATCHNORM]->forward(&training);
+}
 static void wrong_slot(mg_op *op) { op->feed->stats[op->feed->state->slot + 1].correct = 0; }
 static void wrong_label(mg_op *op) { op->feed->batch_labels[op->batch - 1] ^= 1; }
 static void less_precise(mg_op *op) /* as after a detour through 16 bits */
@@ -156,6 +174,18 @@ static const struct fault faults[] = {
     {"a label is wrong", "input 3x5x9 *", MG_LAYER_INPUT, false, wrong_label, "batch_labels", ""},
     {"sums as of 16-bit products", "conv out=3 *reals", MG_LAYER_CONV, false, less_precise, "y",
      ""},
+    {"invalid rows are in mse", "mse on 10x1x1 *", MG_LAYER_MSE, false, count_invalid_rows, "loss",
+     ""},
+    {"smoothing's gradient is off", "softmax_xent smoothing=0.1 *", MG_LAYER_SOFTMAX_XENT, true,
+     gradient_off, "dx", ""},
+    {"batchnorm passes gradients to invalid rows", "batchnorm on 3x5x7 *", MG_LAYER_BATCHNORM, true,
+     gradient_of_invalid_rows, "dx", ""},
+    {"the running variance is biased", "batchnorm on 3x5x7 *", MG_LAYER_BATCHNORM, false,
+     biased_variance, "running_var", ""},
+    {"evaluation moves the running mean", "batchnorm on 3x5x7 *evaluation", MG_LAYER_BATCHNORM,
+     false, running_in_evaluation, "", "this input"},
+    {"evaluation normalises by the batch", "batchnorm on 3x5x7 *evaluation", MG_LAYER_BATCHNORM,
+     false, batch_in_evaluation, "y", ""},
     /* in whole nets */
     {"a net's weight gradient is off", "1x9x9; *exact", MG_LAYER_CONV, true, bias_off,
      "conv1.bias gradient", ""},
@@ -281,6 +311,8 @@ static void faults_of_the_reference(void **state)
         {"", "maxpool size=2 on 3x7x9 *", MG_LAYER_MAXPOOL, true, gradient_off, "dx", ""},
         {"", "relu on 3x5x7 *", MG_LAYER_RELU, true, gradient_off, "dx", ""},
         {"", "softmax_xent on 3x1x1 *", MG_LAYER_SOFTMAX_XENT, true, gradient_off, "dx", ""},
+        {"", "mse on 3x1x1 *", MG_LAYER_MSE, true, gradient_off, "dx", ""},
+        {"", "batchnorm on 3x5x7 *", MG_LAYER_BATCHNORM, true, gradient_off, "dx", ""},
     };
     wrong.name = "ref";
     for (fault = in_ref; fault < in_ref + MG_COUNT_OF(in_ref); fault++)

@@ -84,7 +84,8 @@ mg_status mg_trainer_save(mg_trainer *trainer, mg_train_state **out);
 mg_status mg_trainer_restore(mg_trainer *trainer, const mg_train_state *state);
 void mg_train_state_free(mg_train_state *state); /* NULL is fine */
 
-/* The parameters alone: [mg_model_arena_length()] floats, tensors at their offsets. */
+/* The parameters, running statistics of batchnorm included: [mg_model_arena_length()] floats,
+ * tensors at their offsets. */
 size_t mg_model_arena_length(const mg_model *model);
 mg_status mg_trainer_get_params(mg_trainer *trainer, float *params);
 mg_status mg_trainer_set_params(mg_trainer *trainer, const float *params);

@@ -18,7 +18,8 @@ mg_status mg_weights_save(const char *path, const mg_model *model, const float *
                           const char *const *metadata, int count);
 
 /* Reads weights for `model`; or with model NULL for the model in the file's metadata.
- * Every tensor of the model must be there with its shape, as F32; no others may be there.
+ * Every tensor of the model must be there with its shape, as F32; no others may be there,
+ * but for "num_batches_tracked" of a batchnorm layer, which PyTorch writes: it is ignored.
  * *out_model (may be NULL if `model` is given): a model owned by the caller, only made when model
  * is NULL. *out_params: [arena length], malloc'd, padding zero. MG_ERR_NOT_FOUND, MG_ERR_FORMAT
  * (malformed file), MG_ERR_MISMATCH (tensor missing, extra or of another shape; no model text),

@@ -80,12 +80,17 @@ mg_status mg__guarded_get(mg_guarded *g, const char *name, const void *values);
 
 /* Does the layer move numbers, without arithmetic? */
 bool mg__check_moves(mg_layer_kind kind);
+/* Does it make whole numbers of whole numbers? */
+bool mg__check_stays_whole(mg_layer_kind kind);
 /* The scales of a layer's outputs. op: bound to host memory and complete, y included. y, dx, dw,
  * db: as the op has them; dx NULL: not wanted. */
 mg_status mg__check_forward_scale(const mg_check *c, const mg_op *op, float *y);
 /* dy: the scale of the gradient that comes in; NULL for the loss. */
 mg_status mg__check_backward_scale(const mg_check *c, const mg_op *op, const float *dy, float *dx,
                                    float *dw, float *db);
+
+/* The scales of the running statistics that forward leaves, [channels] each. */
+void mg__check_running_scale(const mg_op *op, float *mean, float *var);
 
 /* The scale of the sum of the valid rows' losses. */
 float mg__check_loss_scale(const mg_op *op);
@@ -98,6 +103,9 @@ typedef struct mg_layer_case {
     int batch;
 } mg_layer_case;
 extern const mg_layer_case mg_layer_cases[]; /* ends with line NULL */
+
+/* Is the layer of a line of model text a loss? */
+bool mg__check_is_loss(const char *line);
 
 /* Parses the line as part of the least model that has it, so that the layer's own argument table
  * and shape rule are used. *layer: in *model, which the caller frees. */

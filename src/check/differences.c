@@ -6,8 +6,8 @@
  * t an input of the layer (x, w or b) and d the gradient that backward makes of it. Conv and dense
  * are linear in each, ReLU and max-pool in pieces: with whole numbers, h = 1/4 and every x another
  * whole number, not 0, no step crosses from one piece to the next, nothing is rounded, and both
- * sides must be equal. The loss is curved; there the differences are of the fourth order, in
- * double but for the losses themselves, which come as floats. */
+ * sides must be equal. Losses and batchnorm are curved; there the differences are of the fourth
+ * order, in double but for the losses and outputs themselves, which come as floats. */
 #include "check/case.h"
 #include "model/spec.h"
 #include <math.h>
@@ -26,7 +26,7 @@ typedef struct bench {
     mg_step_state state;
     mg_step_stat stat;
     size_t counts[INPUTS], outputs;
-    float *inputs[INPUTS], *gradients[INPUTS], *y, *dy;
+    float *inputs[INPUTS], *gradients[INPUTS], *running[2], *y, *dy;
     uint8_t *labels;
 } bench;
 
@@ -42,7 +42,12 @@ static mg_status make(bench *b, mg_backend *be, const mg_layer *l, int batch)
     mg_status st;
     b->counts[X] = mg_shape_size(l->in) * (size_t)batch;
     b->outputs = mg_shape_size(l->out) * (size_t)batch;
-    for (int t = 0; t < l->tensor_count; t++) b->counts[W + t] = l->tensors[t].count;
+    for (int t = 0; t < l->tensor_count; t++) {
+        if (l->tensors[t].trainable)
+            b->counts[W + t] = l->tensors[t].count;
+        else
+            MG_TRY(allocate(&b->running[t - 2], l->tensors[t].count));
+    }
     for (int i = 0; i < INPUTS; i++) {
         MG_TRY(allocate(&b->inputs[i], b->counts[i]));
         MG_TRY(allocate(&b->gradients[i], b->counts[i]));
@@ -63,6 +68,8 @@ static mg_status make(bench *b, mg_backend *be, const mg_layer *l, int batch)
                     .x = b->inputs[X],
                     .w = b->inputs[W],
                     .b = b->inputs[B],
+                    .running_mean = b->running[0],
+                    .running_var = b->running[1],
                     .y = b->y,
                     .dy = b->dy,
                     .dx = b->gradients[X],
@@ -78,10 +85,15 @@ static void destroy(bench *b)
         free(b->inputs[i]);
         free(b->gradients[i]);
     }
+    free(b->running[0]);
+    free(b->running[1]);
     free(b->y);
     free(b->dy);
     free(b->labels);
 }
+
+static bool is_loss(const bench *b) { return mg_layer_types[b->op.layer->kind]->is_loss; }
+static bool is_batchnorm(const bench *b) { return b->op.layer->kind == MG_LAYER_BATCHNORM; }
 
 /* x of a layer with kinks: different whole numbers, none of them 0, in no order. 8191 is prime, and
  * so k -> 4097 k + 1 mod 8191 goes through all of them; windows are smaller than that. */
@@ -91,10 +103,21 @@ static float kink_free(size_t i, size_t offset)
     return (float)(k < 0 ? k : k + 1);
 }
 
+/* x of batchnorm: every channel has values far apart, for any two images or pixels, so that no step
+ * is large beside their deviation. Rows that are not valid have no gradient. */
+static void fill_batchnorm(const mg_check *c, bench *b)
+{
+    const size_t in = mg_shape_size(b->op.layer->in), valid = mg_step_rows(&b->state) * in;
+    const size_t plane = (size_t)(b->op.layer->in.h * b->op.layer->in.w);
+    for (size_t i = 0; i < b->counts[X]; i++)
+        b->inputs[X][i] =
+            mg__check_real(c, X, i, -8, 8) + ((i / in + i % in % plane) % 2 ? 12.0f : -12.0f);
+    for (size_t i = valid; i < b->outputs; i++) b->dy[i] = 0;
+}
+
 static void fill(const mg_check *c, bench *b)
 {
-    const mg_layer_kind kind = b->op.layer->kind;
-    const bool loss = mg_layer_types[kind]->is_loss, kinks = mg__check_moves(kind);
+    const bool loss = is_loss(b), kinks = mg__check_moves(b->op.layer->kind);
     for (int t = 0; t < INPUTS; t++)
         for (size_t i = 0; i < b->counts[t]; i++)
             b->inputs[t][i] = loss    ? mg__check_real(c, (uint32_t)t, i, -2, 2)
@@ -105,6 +128,7 @@ static void fill(const mg_check *c, bench *b)
     for (int n = 0; n < b->op.batch; n++)
         b->labels[n] =
             (uint8_t)mg__check_integer(c, INPUTS + 1, (size_t)n, 0, b->op.layer->out.c - 1);
+    if (is_batchnorm(b)) fill_batchnorm(c, b);
 }
 
 /* L where the input is t + h v. */
@@ -116,7 +140,7 @@ static mg_status moved(double *out, bench *b, const mg_check *c, int input, cons
     const mg_status st = c->device->ops->layers[kind]->forward(&b->op);
     double sum = 0;
     for (size_t i = 0; i < b->outputs; i++) sum += (double)b->y[i] * b->dy[i];
-    *out = mg_layer_types[kind]->is_loss ? b->stat.loss / (double)mg_step_rows(&b->state) : sum;
+    *out = is_loss(b) ? b->stat.loss / (double)mg_step_rows(&b->state) : sum;
     memcpy(b->inputs[input], t, b->counts[input] * sizeof *t);
     return st;
 }
@@ -127,12 +151,11 @@ static mg_status difference(double *out, bench *b, const mg_check *c, int input,
 {
     mg_status st;
     double left, right, far_left, far_right;
-    const bool loss = mg_layer_types[b->op.layer->kind]->is_loss;
-    const double h = loss ? LOSS_H : 0.25;
+    const double h = is_loss(b) ? LOSS_H : 0.25;
     MG_TRY(moved(&left, b, c, input, t, v, -h));
     MG_TRY(moved(&right, b, c, input, t, v, h));
     *out = (right - left) / (2 * h);
-    if (!loss) goto out;
+    if (!is_loss(b) && !is_batchnorm(b)) goto out;
     MG_TRY(moved(&far_left, b, c, input, t, v, -2 * h));
     MG_TRY(moved(&far_right, b, c, input, t, v, 2 * h));
     *out = (8 * (right - left) - (far_right - far_left)) / (12 * h);
@@ -153,12 +176,23 @@ static void draw_direction(const mg_check *c, float *v, size_t count, int input,
         for (size_t i = 0; i < count; i++) v[i] = (float)mg__check_integer(c, id, i, 0, 1) * 2 - 1;
 }
 
+/* How far a difference may be off. A loss: its rounding, half an ulp of the sum, over h; h^4/30 of
+ * the fifth derivative, at most 3, is less. batchnorm: the outputs' rounding over h, which the
+ * second pair of differences makes half as much again; h is 1/40 of the deviation or less. */
+static double difference_tolerance(const bench *b)
+{
+    double sum = 0;
+    if (is_loss(b)) return b->stat.loss / mg_step_rows(&b->state) * FLT_EPSILON / LOSS_H + 1e-6;
+    if (!is_batchnorm(b)) return 0;
+    for (size_t i = 0; i < b->outputs; i++) sum += fabs((double)b->y[i] * b->dy[i]);
+    return 1.5 * sum * FLT_EPSILON / 0.25;
+}
+
 static mg_status check_input(mg_check *c, bench *b, int input)
 {
     enum { DIRECTIONS = 8 };
     mg_status st;
     const size_t count = b->counts[input];
-    const bool loss = mg_layer_types[b->op.layer->kind]->is_loss;
     float found[DIRECTIONS], expected[DIRECTIONS], scale[DIRECTIONS], *t = NULL, *v = NULL;
     MG_TRY(allocate(&t, count));
     MG_TRY(allocate(&v, count));
@@ -172,11 +206,8 @@ static mg_status check_input(mg_check *c, bench *b, int input)
         expected[d] = (float)slope;
         scale[d] = 1;
     }
-    /* The losses' rounding, half an ulp of their sum, over h; h^4/30 of the fifth derivative, at
-     * most 3, is less. */
-    const double rounding = b->stat.loss / mg_step_rows(&b->state) * FLT_EPSILON / LOSS_H + 1e-6;
-    mg__check_compare(c, gradient_names[input], found, expected, DIRECTIONS, loss ? rounding : 0,
-                      scale);
+    mg__check_compare(c, gradient_names[input], found, expected, DIRECTIONS,
+                      difference_tolerance(b), scale);
 out:
     free(t);
     free(v);

@@ -71,6 +71,20 @@ const mg_layer_case mg_layer_cases[] = {
     {"dense out=10", "7x1x1", 257},
     {"dense out=10", "200x1x1", 1},
 
+    {"batchnorm", "1x1x1", 1}, /* one value: no variance */
+    {"batchnorm", "1x1x1", 2},
+    {"batchnorm", "1x5x7", 1},
+    {"batchnorm", "3x5x7", 7},
+    {"batchnorm", "6x28x28", 7},
+    {"batchnorm", "17x3x3", 32},
+    {"batchnorm", "2x4x3", 257},
+    {"batchnorm", "129x1x1", 7},
+    {"batchnorm", "3x1x1", 257},
+    {"batchnorm", "1x40x50", 33}, /* long sums */
+    {"batchnorm eps=0.001 momentum=0.01", "3x5x7", 7},
+    {"batchnorm eps=1 momentum=1", "2x3x8", 2},
+    {"batchnorm momentum=0", "2x3x8", 2},
+
     {"softmax_xent", "2x1x1", 1},
     {"softmax_xent", "10x1x1", 7},
     {"softmax_xent", "10x1x1", 32},

@@ -13,15 +13,19 @@ typedef enum values {
     INTEGERS, /* small ones: no sum is rounded */
     REALS,
     LARGE, /* up to +-200: exp would overflow */
+    FAR,   /* 100 and a real: nearly all of it is the mean */
     NANS,  /* reals, some NaN; forward only, as the gradient's way past a NaN is not defined */
     VALUES_COUNT
 } values;
-static const char *const values_names[VALUES_COUNT] = {"integers", "reals", "large", "NaN"};
+static const char *const values_names[VALUES_COUNT] = {"integers", "reals", "large", "far from 0",
+                                                       "NaN"};
 
 typedef enum buffer {
     X,
     W,
     B,
+    RUNNING_MEAN, /* an output too, in training */
+    RUNNING_VAR,
     DY,
     PIXELS,
     LABELS,
@@ -37,8 +41,9 @@ typedef enum buffer {
     BUFFERS
 } buffer;
 static const char *const buffer_names[BUFFERS] = {
-    "x", "w",     "b",           "dy", "pixels", "labels", "order", "state", "batch_labels",
-    "y", "stats", "predictions", "dx", "dw",     "db"};
+    "x",      "w",     "b",     "running_mean", "running_var", "dy",    "pixels",
+    "labels", "order", "state", "batch_labels", "y",           "stats", "predictions",
+    "dx",     "dw",    "db"};
 
 enum { SLOTS = 5, SLOT = 2, CURSOR = 3 }; /* of statistics, and where the batch begins */
 
@@ -48,28 +53,35 @@ typedef struct job {
     int batch;
     uint32_t rows; /* of them valid */
     values values;
-    bool wants_dx, shuffled;
+    bool wants_dx, shuffled, evaluation;
     size_t bytes[BUFFERS]; /* 0: the layer has no such buffer */
     void *input[BUFFERS];  /* what it holds at first; NULL for outputs */
 } job;
 
 static bool is_loss(const job *j) { return mg_layer_types[j->kind]->is_loss; }
-static bool has_backward(const job *j) { return j->kind != MG_LAYER_INPUT && j->values != NANS; }
+static bool is_running(buffer b) { return b == RUNNING_MEAN || b == RUNNING_VAR; }
+static bool has_backward(const job *j)
+{
+    return j->kind != MG_LAYER_INPUT && j->values != NANS && !j->evaluation;
+}
 
 static void set_sizes(job *j)
 {
     const mg_layer *l = j->layer;
     const size_t batch = (size_t)j->batch, positions = CURSOR + j->rows;
     const size_t in = mg_shape_size(l->in) * batch, out = mg_shape_size(l->out) * batch;
-    const bool input = j->kind == MG_LAYER_INPUT;
+    const bool input = j->kind == MG_LAYER_INPUT, trains = !j->evaluation;
+    static const buffer tensors[MG_LAYER_TENSORS] = {W, B, RUNNING_MEAN, RUNNING_VAR};
     j->bytes[Y] = out * sizeof(float);
     if (!input) j->bytes[X] = in * sizeof(float);
     if (j->wants_dx) j->bytes[DX] = in * sizeof(float);
-    if (!input && !is_loss(j)) j->bytes[DY] = out * sizeof(float);
-    for (int t = 0; t < l->tensor_count; t++)
-        j->bytes[W + t] = j->bytes[DW + t] = l->tensors[t].count * sizeof(float);
-    if (!input && !is_loss(j)) return;
+    if (!input && !is_loss(j) && trains) j->bytes[DY] = out * sizeof(float);
+    for (int t = 0; t < l->tensor_count; t++) {
+        j->bytes[tensors[t]] = l->tensors[t].count * sizeof(float);
+        if (l->tensors[t].trainable && trains) j->bytes[DW + t] = j->bytes[tensors[t]];
+    }
     j->bytes[STATE] = sizeof(mg_step_state);
+    if (!input && !is_loss(j)) return;
     j->bytes[BATCH_LABELS] = batch;
     if (input) {
         j->bytes[PIXELS] = positions * mg_shape_size(l->in);
@@ -90,6 +102,8 @@ static float value_of(const mg_check *c, const job *j, buffer b, size_t i)
         return (float)mg__check_integer(c, b, i, -3, 3);
     case LARGE:
         return mg__check_real(c, b, i, -200, 200);
+    case FAR:
+        return mg__check_real(c, b, i, -1, 1) + (b == X ? 100 : 0);
     case NANS:
         if (b == X && mg__check_integer(c, BUFFERS, i, 0, 9) == 0) return NAN;
         break;
@@ -118,6 +132,9 @@ static void fill(const mg_check *c, const job *j, buffer b)
         for (size_t i = 0; i < j->bytes[b]; i++)
             ((uint8_t *)p)[i] =
                 (uint8_t)mg__check_integer(c, b, i, 0, is_loss(j) ? j->layer->out.c - 1 : 255);
+        break;
+    case RUNNING_VAR:
+        for (size_t i = 0; i < floats; i++) ((float *)p)[i] = mg__check_real(c, b, i, 0.25f, 4);
         break;
     case ORDER: /* backwards: a permutation */
         for (size_t i = 0; i < floats; i++) ((uint32_t *)p)[i] = (uint32_t)(floats - 1 - i);
@@ -171,13 +188,15 @@ static void bind(side *s, mg_backend *be, const job *j, void *(*at)(const mg_gua
                     .backend = be,
                     .feed = &s->feed,
                     .batch = j->batch,
-                    .training = true,
+                    .training = !j->evaluation,
                     .x = at(&b[X]),
                     .y = at(&b[Y]),
                     .dy = at(&b[DY]),
                     .dx = at(&b[DX]),
                     .w = at(&b[W]),
                     .b = at(&b[B]),
+                    .running_mean = at(&b[RUNNING_MEAN]),
+                    .running_var = at(&b[RUNNING_VAR]),
                     .dw = at(&b[DW]),
                     .db = at(&b[DB]),
                     .impl = impl};
@@ -198,7 +217,8 @@ static mg_status download(side *s, const job *j)
     mg_status st = MG_OK;
     for (buffer b = 0; b < BUFFERS; b++) {
         if (!j->bytes[b]) continue;
-        MG_TRY(mg__guarded_get(&s->buffers[b], buffer_names[b], j->input[b]));
+        const bool kept = !is_running(b) || j->evaluation;
+        MG_TRY(mg__guarded_get(&s->buffers[b], buffer_names[b], kept ? j->input[b] : NULL));
         if (b == Y || (b >= DX && has_backward(j)))
             MG_TRY(check_written(&s->buffers[b], buffer_names[b]));
     }
@@ -235,7 +255,7 @@ static mg_status make_scales(const mg_check *c, const job *j, side *expected,
                              float *scales[BUFFERS])
 {
     mg_status st;
-    static const buffer scaled[] = {Y, DX, DW, DB};
+    static const buffer scaled[] = {Y, RUNNING_MEAN, RUNNING_VAR, DX, DW, DB};
     for (int i = 0; i < MG_COUNT_OF(scaled); i++) {
         const size_t bytes = j->bytes[scaled[i]];
         if (!bytes) continue;
@@ -244,6 +264,8 @@ static mg_status make_scales(const mg_check *c, const job *j, side *expected,
     }
     bind(expected, c->loops, j, mg__guarded_host);
     MG_TRY(mg__check_forward_scale(c, &expected->op, scales[Y]));
+    if (scales[RUNNING_MEAN])
+        mg__check_running_scale(&expected->op, scales[RUNNING_MEAN], scales[RUNNING_VAR]);
     if (!has_backward(j)) return MG_OK;
     const size_t count = j->bytes[DY] / sizeof(float);
     float *dy = malloc(j->bytes[DY] + 1);
@@ -274,19 +296,18 @@ static void compare_loss(mg_check *c, const job *j, const side *found, const sid
 
 static double factor_of(const job *j, buffer b)
 {
-    const bool product = j->kind == MG_LAYER_CONV || j->kind == MG_LAYER_DENSE;
-    if (j->values == INTEGERS && (product || mg__check_moves(j->kind))) return 0;
-    if (b != Y) return BACKWARD_TOLERANCE;
+    if (j->values == INTEGERS && mg__check_stays_whole(j->kind)) return 0;
+    if (b >= DX) return BACKWARD_TOLERANCE;
     return mg__check_moves(j->kind) ? 0 : FORWARD_TOLERANCE;
 }
 
 static void compare(mg_check *c, const job *j, const side *found, const side *expected,
                     float *const scales[BUFFERS])
 {
-    static const buffer floats[] = {Y, DX, DW, DB};
+    static const buffer floats[] = {Y, RUNNING_MEAN, RUNNING_VAR, DX, DW, DB};
     for (int i = 0; i < MG_COUNT_OF(floats); i++) {
         const buffer b = floats[i];
-        if (!j->bytes[b] || (b != Y && !has_backward(j))) continue;
+        if (!j->bytes[b] || (b >= DX && !has_backward(j))) continue;
         mg__check_compare(c, buffer_names[b], mg__guarded_host(&found->buffers[b]),
                           mg__guarded_host(&expected->buffers[b]), j->bytes[b] / sizeof(float),
                           factor_of(j, b), scales[b]);
@@ -327,11 +348,20 @@ static void try_job(mg_check *c, const mg_layer_case *of, job j)
     const char *op = mg_layer_types[j.kind]->name;
     char rows[32] = "";
     if (j.rows != (uint32_t)j.batch) snprintf(rows, sizeof rows, ", %u rows", j.rows);
-    if (mg__check_begin(c, op, "%s%s%s x%d, %s%s%s%s", of->line, of->input ? " on " : "",
+    if (mg__check_begin(c, op, "%s%s%s x%d, %s%s%s%s%s", of->line, of->input ? " on " : "",
                         of->input ? of->input : "", j.batch, values_names[j.values], rows,
                         j.kind != MG_LAYER_INPUT && !j.wants_dx ? ", no dx" : "",
-                        j.shuffled ? ", shuffled" : ""))
+                        j.shuffled ? ", shuffled" : "", j.evaluation ? ", evaluation" : ""))
         mg__check_end(c, run_job(c, &j));
+}
+
+/* Which values the layer is tried with. */
+static bool takes(const job *j, values v)
+{
+    if (v == LARGE) return is_loss(j);
+    if (v == FAR) return j->kind == MG_LAYER_BATCHNORM;
+    if (v == NANS) return is_loss(j) || mg__check_moves(j->kind);
+    return true;
 }
 
 static void try_layer(mg_check *c, const mg_layer_case *of, const mg_layer *layer)
@@ -348,21 +378,27 @@ static void try_layer(mg_check *c, const mg_layer_case *of, const mg_layer *laye
     }
     j.wants_dx = true;
     for (j.values = 0; j.values < VALUES_COUNT; j.values++)
-        if (j.values < LARGE || is_loss(&j) || (j.values == NANS && mg__check_moves(j.kind)))
-            try_job(c, of, j);
-    j.values = INTEGERS;
-    if (is_loss(&j)) {
-        j.rows = part;
+        if (takes(&j, j.values)) try_job(c, of, j);
+    if (is_loss(&j) || j.kind == MG_LAYER_BATCHNORM) {
         j.values = REALS;
+        j.rows = part;
         try_job(c, of, j);
-    } else if (layer->tensor_count && layer->in.c <= 3) { /* as the first layer of a net */
+        j.rows = (uint32_t)of->batch;
+    }
+    if (layer->tensor_count && layer->in.c <= 3) { /* as the first layer of a net */
+        j.values = INTEGERS;
         j.wants_dx = false;
+        try_job(c, of, j);
+    }
+    if (j.kind == MG_LAYER_BATCHNORM) {
+        j.values = REALS;
+        j.wants_dx = false;
+        j.evaluation = true;
         try_job(c, of, j);
     }
 }
 
-/* Is the line's layer a loss? */
-static bool is_loss_line(const char *line)
+bool mg__check_is_loss(const char *line)
 {
     char word[32] = "";
     sscanf(line, "%31s", word);
@@ -374,7 +410,7 @@ static bool is_loss_line(const char *line)
 mg_status mg__check_parse_layer(mg_model **model, const mg_layer **layer, const mg_layer_case *of)
 {
     char text[400];
-    const bool loss = is_loss_line(of->line);
+    const bool loss = mg__check_is_loss(of->line);
     if (!of->input)
         snprintf(text, sizeof text, "%s\ndense out=2\nsoftmax_xent\n", of->line);
     else if (loss)

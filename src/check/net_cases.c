@@ -53,6 +53,17 @@ const mg_net_case mg_net_cases[] = {
     {"1x3x3", "dense out=4; relu; dense out=2", 257, true, ADAM},
     {"1x1x1", "dense out=2", 1, false, ADAM},
     {"2x3x5", "conv out=1 kernel=2; relu; maxpool size=2; dense out=2", 1, false, ADAM},
+    /* other losses */
+    {"1x9x8", "conv out=4 kernel=3; relu; maxpool size=2; dense out=10; mse", 7, true, ADAM},
+    {"2x3x5", "dense out=12; relu; dense out=3; softmax_xent smoothing=0.1", 33, true, SGD},
+    /* batchnorm, between the layers of chains too */
+    {"1x12x12",
+     "conv out=6 kernel=5 pad=same; batchnorm; relu; maxpool size=2; conv out=7 kernel=3; relu; "
+     "batchnorm momentum=0.5; dense out=20; batchnorm; relu; dense out=10",
+     16, true, ADAM},
+    {"3x9x7", "batchnorm; conv out=5 kernel=3; batchnorm eps=0.01; maxpool size=2; dense out=10", 7,
+     false, SGD},
+    {"31x1x1", "dense out=33; relu; batchnorm; dense out=10", 33, true, MOMENTUM(0.9f)},
     {0},
 };
 
@@ -79,6 +90,7 @@ typedef struct draft {
     char *text;
     size_t size, used;
     int c, h, w, work; /* work: multiply-adds of an image so far */
+    bool normed;       /* with batchnorm layers */
 } draft;
 
 MG_PRINTF(2, 3) static void put(draft *n, const char *fmt, ...)
@@ -137,6 +149,8 @@ static void put_layers(draft *n)
     const int outputs = classes[roll(&n->dice, 0, 5)];
     for (int i = 0; i < convs; i++) {
         put_conv(n);
+        /* of few values that happen to be alike, rounding errors would be all that is left */
+        if (n->normed && n->h * n->w >= 9) put(n, "; batchnorm");
         if (chance(&n->dice, 80)) put(n, "; relu");
         if (chance(&n->dice, 50)) put_pool(n);
         if (chance(&n->dice, 10)) put(n, "; relu");
@@ -165,6 +179,7 @@ void mg__random_net(mg_random_net *out, uint64_t seed, int index)
     n.h = roll(&n.dice, 4, 20);
     n.w = chance(&n.dice, 40) ? n.h : roll(&n.dice, 4, 20);
     snprintf(out->input, sizeof out->input, "%dx%dx%d", n.c, n.h, n.w);
+    n.normed = chance(&n.dice, 20);
     put_layers(&n);
     int batch = batches[roll(&n.dice, 0, 6)];
     while (batch > 1 && batch * n.work > MOST_WORK) batch--;

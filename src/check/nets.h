@@ -6,7 +6,8 @@
 
 typedef struct mg_net_case {
     const char *input;  /* "1x28x28" */
-    const char *layers; /* model text between input and loss, with ; between lines */
+    const char *layers; /* model text after the input, with ; between lines; softmax_xent follows if
+                           there is no loss at its end */
     int batch;
     bool short_batch; /* the step has two rows less */
     mg_optimizer_spec optimizer;

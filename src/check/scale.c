@@ -16,6 +16,11 @@ bool mg__check_moves(mg_layer_kind kind)
     return kind == MG_LAYER_RELU || kind == MG_LAYER_MAXPOOL;
 }
 
+bool mg__check_stays_whole(mg_layer_kind kind)
+{
+    return kind == MG_LAYER_CONV || kind == MG_LAYER_DENSE || mg__check_moves(kind);
+}
+
 /* *out = |values|, malloc'd; NULL for NULL. */
 static mg_status absolute(float **out, const float *values, size_t count)
 {
@@ -117,6 +122,109 @@ float mg__check_loss_scale(const mg_op *op)
     return (float)scale;
 }
 
+/* ---- batchnorm ---- */
+
+/* A channel's statistics, and the scales of their errors. */
+typedef struct moments {
+    double count, mean, inv;          /* inv: 1 / sqrt(var + eps) */
+    double mean_scale, var_scale;     /* E|x|; of E d^2, d = x - mean: 2 |d| times d's scale more */
+    double inv_scale;                 /* relative: that of var + eps, halved, and a rounding */
+    size_t first, step, size, images; /* the channel's values: first + n step + i, i < size */
+} moments;
+
+static void measure(const mg_op *op, moments *m)
+{
+    double var = 0;
+    for (size_t n = 0; n < m->images; n++)
+        for (size_t i = 0; i < m->size; i++) {
+            const double x = op->x[m->first + n * m->step + i];
+            m->mean += x / m->count;
+            m->mean_scale += fabs(x) / m->count;
+        }
+    for (size_t n = 0; n < m->images; n++)
+        for (size_t i = 0; i < m->size; i++) {
+            const double x = op->x[m->first + n * m->step + i], d = x - m->mean;
+            var += d * d / m->count;
+            m->var_scale += (d * d + 2 * fabs(d) * (fabs(x) + m->mean_scale)) / m->count;
+        }
+    m->inv = 1 / sqrt(var + op->layer->args.batchnorm.eps);
+}
+
+static moments moments_of(const mg_op *op, size_t c)
+{
+    const mg_shape s = op->layer->in;
+    moments m = {.step = mg_shape_size(s),
+                 .size = (size_t)(s.h * s.w),
+                 .images = mg_step_rows(op->feed->state)};
+    m.first = c * m.size;
+    m.count = (double)(m.images * m.size);
+    if (op->training) {
+        measure(op, &m);
+    } else {
+        m.mean = op->running_mean[c];
+        m.mean_scale = fabs(m.mean);
+        m.var_scale = op->running_var[c];
+        m.inv = 1 / sqrt(m.var_scale + op->layer->args.batchnorm.eps);
+    }
+    m.inv_scale = 1 + m.var_scale * m.inv * m.inv / 2;
+    return m;
+}
+
+/* Of xhat = (x - mean) inv. */
+static double normal_scale(const moments *m, double x)
+{
+    return (fabs(x) + m->mean_scale + fabs(x - m->mean) * m->inv_scale) * m->inv;
+}
+
+/* y = w xhat + b */
+static void batchnorm_scale(const mg_op *op, float *y)
+{
+    for (size_t c = 0; c < (size_t)op->layer->in.c; c++) {
+        const moments m = moments_of(op, c);
+        for (size_t n = 0; n < (size_t)op->batch; n++)
+            for (size_t i = m.first + n * m.step; i < m.first + n * m.step + m.size; i++)
+                y[i] = (float)(fabs((double)op->w[c]) * normal_scale(&m, op->x[i]) +
+                               fabs((double)op->b[c]));
+    }
+}
+
+/* dw = sum dy xhat, db = sum dy, dx = w inv (dy - db / N - xhat dw / N) */
+static void batchnorm_gradient_scale(const mg_op *op, const float *dy, float *dx, float *dw,
+                                     float *db)
+{
+    for (size_t c = 0; c < (size_t)op->layer->in.c; c++) {
+        const moments m = moments_of(op, c);
+        double sum = 0, sum_x = 0;
+        for (size_t n = 0; n < m.images; n++)
+            for (size_t i = m.first + n * m.step; i < m.first + n * m.step + m.size; i++) {
+                sum += dy[i];
+                sum_x += dy[i] * normal_scale(&m, op->x[i]);
+            }
+        dw[c] = (float)sum_x;
+        db[c] = (float)sum;
+        const double factor = fabs((double)op->w[c]) * m.inv * m.inv_scale;
+        for (size_t n = 0; dx && n < (size_t)op->batch; n++)
+            for (size_t i = m.first + n * m.step; i < m.first + n * m.step + m.size; i++) {
+                const double xhat = normal_scale(&m, op->x[i]);
+                dx[i] =
+                    n < m.images ? (float)(factor * (dy[i] + (sum + xhat * sum_x) / m.count)) : 0;
+            }
+    }
+}
+
+/* running = (1 - momentum) running + momentum new; what it was before is at most what it is and
+ * the new one's part. */
+void mg__check_running_scale(const mg_op *op, float *mean, float *var)
+{
+    const double momentum = op->layer->args.batchnorm.momentum;
+    for (size_t c = 0; c < (size_t)op->layer->in.c; c++) {
+        const moments m = moments_of(op, c);
+        const double unbiased = m.count > 1 ? m.count / (m.count - 1) * m.var_scale : 0;
+        mean[c] = (float)(fabs((double)op->running_mean[c]) + 2 * momentum * m.mean_scale);
+        var[c] = (float)(op->running_var[c] + 2 * momentum * unbiased);
+    }
+}
+
 /* ---- any layer ---- */
 
 /* y = (pixel / 255 - mean) / std */
@@ -142,6 +250,9 @@ mg_status mg__check_forward_scale(const mg_check *c, const mg_op *op, float *y)
     case MG_LAYER_MSE:
         probability_scale(op, y);
         break;
+    case MG_LAYER_BATCHNORM:
+        batchnorm_scale(op, y);
+        break;
     case MG_LAYER_CONV:
     case MG_LAYER_DENSE:
         MG_TRY(absolute_op(&abs_op, owned, op));
@@ -164,6 +275,10 @@ mg_status mg__check_backward_scale(const mg_check *c, const mg_op *op, const flo
     float *owned[3] = {NULL, NULL, NULL};
     if (mg_layer_types[op->layer->kind]->is_loss) {
         loss_gradient_scale(op, dx);
+        return MG_OK;
+    }
+    if (op->layer->kind == MG_LAYER_BATCHNORM) {
+        batchnorm_gradient_scale(op, dy, dx, dw, db);
         return MG_OK;
     }
     /* Where there are no parameters, x and y choose where the gradient goes: they stay as they are.

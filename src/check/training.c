@@ -29,6 +29,12 @@ static const struct training {
      "input 1x14x11 mean=0.3 std=0.25\nconv out=6 kernel=3 pad=same\nrelu\nmaxpool size=2\n"
      "conv out=9 kernel=3\nrelu\ndense out=20\nrelu\ndense out=10\nsoftmax_xent\n",
      &adam, 0.003f, false},
+    /* Not by Adam: where a bias is without effect, as before batchnorm, its gradient is rounding.
+     */
+    {"small normalised layers by sgd",
+     "input 1x14x11 mean=0.3 std=0.25\nconv out=6 kernel=3 pad=same\nrelu\nbatchnorm\n"
+     "maxpool size=2\ndense out=20\nrelu\ndense out=10\nsoftmax_xent\n",
+     &sgd, 0.01f, false},
     {"small dense layers by sgd",
      "input 2x7x5 mean=0.3 std=0.25\ndense out=33\nrelu\ndense out=20\nrelu\ndense out=5\n"
      "softmax_xent\n",

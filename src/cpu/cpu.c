@@ -56,7 +56,13 @@ static mg_status optimizer_step(mg_backend *be, const mg_update *u)
 
 static const mg_cpu_isa isas[] = {
 #define MG_ISA_ROW(token, name)                                                                    \
-    {name, #token, &mg__conv_##token, &mg__gemm_##token, &mg__element_##token, mg__peak_##token},
+    {name,                                                                                         \
+     #token,                                                                                       \
+     &mg__conv_##token,                                                                            \
+     &mg__gemm_##token,                                                                            \
+     &mg__element_##token,                                                                         \
+     &mg__norm_##token,                                                                            \
+     mg__peak_##token},
     MG_ISA_MAP(MG_ISA_ROW)
 #undef MG_ISA_ROW
 };

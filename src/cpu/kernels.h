@@ -87,6 +87,26 @@ typedef struct mg_cpu_element_kernels { /* isa/elementwise.c */
     void (*normalise)(float *y, const uint8_t *pixels, size_t count, float scale, float shift);
 } mg_cpu_element_kernels;
 
+/* A channel of a batch: the values at n * step + i, n < images and i < size, of arrays that begin
+ * with the channel's first. */
+typedef struct mg_cpu_channel {
+    long images, step, size;
+} mg_cpu_channel;
+
+typedef struct mg_cpu_norm_kernels { /* isa/norm.c */
+    double (*sum)(const mg_cpu_channel *v, const float *x);
+    double (*squares)(const mg_cpu_channel *v, const float *x, float mean); /* of x - mean */
+    /* sums of dy and of dy (x - mean) */
+    void (*products)(const mg_cpu_channel *v, const float *dy, const float *x, float mean,
+                     double *sum_dy, double *sum_dy_x);
+    /* y = scale (x - mean) + shift */
+    void (*normalise)(const mg_cpu_channel *v, float *y, const float *x, float mean, float scale,
+                      float shift);
+    /* dx = scale (dy - shift - per_x (x - mean)) */
+    void (*gradient)(const mg_cpu_channel *v, float *dx, const float *dy, const float *x,
+                     float mean, float scale, float per_x, float shift);
+} mg_cpu_norm_kernels;
+
 /* Multiply-adds in registers alone, as wide and as fast as the instruction set allows (isa/peak.c).
  * Returns how many FLOP they were, a multiply-add being two. */
 typedef double mg_cpu_peak_fn(long rounds);
@@ -97,6 +117,7 @@ typedef struct mg_cpu_isa {
     const mg_cpu_conv_kernels *conv;
     const mg_cpu_gemm_kernels *gemm;
     const mg_cpu_element_kernels *element;
+    const mg_cpu_norm_kernels *norm;
     mg_cpu_peak_fn *peak;
 } mg_cpu_isa;
 
@@ -111,6 +132,7 @@ typedef struct mg_cpu_isa {
     extern const mg_cpu_conv_kernels mg__conv_##token;                                             \
     extern const mg_cpu_gemm_kernels mg__gemm_##token;                                             \
     extern const mg_cpu_element_kernels mg__element_##token;                                       \
+    extern const mg_cpu_norm_kernels mg__norm_##token;                                             \
     extern mg_cpu_peak_fn mg__peak_##token;
 MG_ISA_MAP(MG_ISA_KERNELS)
 #undef MG_ISA_KERNELS

@@ -84,6 +84,20 @@ static mg_status check_tensor(const mg_safetensors *file, const mg_st_tensor *fo
     return MG_OK;
 }
 
+/* A tensor that PyTorch keeps for a layer, and nobody else: "batchnorm1.num_batches_tracked". */
+static bool is_foreign(const mg_model *model, const char *name)
+{
+    for (int i = 0; i < model->layer_count; i++) {
+        const mg_layer *l = &model->layers[i];
+        const char *suffix = mg_layer_types[l->kind]->foreign;
+        const size_t length = strlen(l->name);
+        if (suffix && !strncmp(name, l->name, length) && name[length] == '.' &&
+            !strcmp(name + length + 1, suffix))
+            return true;
+    }
+    return false;
+}
+
 static mg_status check_no_extras(const mg_safetensors *file, const mg_model *model)
 {
     const int expected = mg__model_tensor_count(model);
@@ -92,7 +106,7 @@ static mg_status check_no_extras(const mg_safetensors *file, const mg_model *mod
         int at = 0;
         while (at < expected && strcmp(mg__model_tensor(model, at)->name, file->tensors[i].name))
             at++;
-        if (at == expected)
+        if (at == expected && !is_foreign(model, file->tensors[i].name))
             return mg__fail(MG_ERR_MISMATCH, "tensor \"%s\" does not belong to the model %s",
                             mg__shown(shown, file->tensors[i].name), mg_model_name(model));
     }

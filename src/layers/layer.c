@@ -11,7 +11,8 @@ void mg__layer_tensor(mg_layer *layer, int index, const char *suffix, int rank, 
                       int fan_in, int fan_out)
 {
     mg_tensor *t = &layer->tensors[index];
-    *t = (mg_tensor){.rank = rank, .count = 1, .fan_in = fan_in, .fan_out = fan_out};
+    *t = (mg_tensor){
+        .rank = rank, .count = 1, .fan_in = fan_in, .fan_out = fan_out, .trainable = true};
     snprintf(t->name, sizeof t->name, "%s.%s", layer->name, suffix);
     for (int i = 0; i < rank; i++) {
         t->dim[i] = dim[i];

@@ -43,6 +43,9 @@ struct mg_maxpool_args {
 struct mg_dense_args {
     int out;
 };
+struct mg_batchnorm_args {
+    double eps, momentum;
+};
 struct mg_softmax_xent_args {
     double smoothing; /* the part of the target that is spread over all classes */
 };
@@ -52,6 +55,7 @@ typedef union mg_layer_args {
     struct mg_conv_args conv;
     struct mg_maxpool_args maxpool;
     struct mg_dense_args dense;
+    struct mg_batchnorm_args batchnorm;
     struct mg_softmax_xent_args softmax_xent;
 } mg_layer_args;
 
@@ -78,10 +82,12 @@ typedef struct mg_tensor {
     int rank;
     int dim[4];
     size_t count, offset;
-    int fan_in, fan_out; /* for initialisation; 0 for biases, which start at 0 */
+    int fan_in, fan_out; /* for initialisation; 0 for what starts at `start`, such as biases */
+    float start;
+    bool trainable; /* else the layer's forward updates it, in training, and no optimizer */
 } mg_tensor;
 
-enum { MG_LAYER_TENSORS = 2 }; /* weight, bias */
+enum { MG_LAYER_TENSORS = 4 }; /* weight, bias, running_mean, running_var */
 
 typedef struct mg_layer {
     mg_layer_kind kind;
@@ -103,11 +109,14 @@ typedef struct mg_layer_type {
     mg_status (*infer)(mg_layer *layer);
     /* Multiply-adds of the forward pass for one image, times two. NULL: none worth counting. */
     uint64_t (*flops)(const mg_layer *layer);
+    const char *foreign; /* name suffix of a tensor that PyTorch's files have for the layer beyond
+                            its own, and that is ignored; or NULL */
 } mg_layer_type;
 
 extern const mg_layer_type *const mg_layer_types[MG_LAYER_COUNT];
 
-/* Declares tensor `index` of the layer; for infer(). */
+/* Declares tensor `index` of the layer, trainable and starting at 0 unless infer(), which this is
+ * for, sets it otherwise. */
 void mg__layer_tensor(mg_layer *layer, int index, const char *suffix, int rank, const int dim[],
                       int fan_in, int fan_out);
 
@@ -156,7 +165,7 @@ typedef struct mg_feed {
 /* A layer in a pass: all that its forward and backward need. The pointers are fixed for the pass's
  * life. Rows from mg_step_rows() to batch-1 of a short last batch are computed like any other (the
  * input layer zeroes them); the loss keeps them out of the statistics and sets their dx to 0, and
- * so no gradient sees them. */
+ * so no gradient sees them. Nor do the statistics of batchnorm. */
 typedef struct mg_op {
     const mg_layer *layer;
     mg_backend *backend;
@@ -169,6 +178,8 @@ typedef struct mg_op {
     float *dx;          /* [batch][in]; NULL where nothing needs it: the first layer's */
     const float *w, *b; /* the parameters, or NULL */
     float *dw, *db;     /* backward overwrites them; NULL if not training */
+    float *running_mean, *running_var; /* forward updates them if training, else reads them; NULL
+                                          for layers without */
     const struct mg_update *update; /* not NULL: backward updates w and b itself (backend.h), after
                                        dx, and may leave dw and db unwritten */
     void *impl;                     /* the backend's own data, made by prepare, freed by release */

@@ -9,6 +9,7 @@ void mg__model_init(const mg_model *model, float *params, uint64_t seed)
     const int tensors = mg__model_tensor_count(model);
     for (int index = 0; index < tensors; index++) {
         const mg_tensor *t = mg__model_tensor(model, index);
+        for (size_t i = 0; !t->fan_in && i < t->count; i++) params[t->offset + i] = t->start;
         if (!t->fan_in) continue;
         const float limit = sqrtf(6.0f / (float)(t->fan_in + t->fan_out));
         for (size_t i = 0; i < t->count; i++) {

@@ -165,14 +165,32 @@ static mg_status check_place(const mg_model *m, mg_layer_kind kind)
     return MG_OK;
 }
 
-static void place_tensors(mg_model *m, mg_layer *l)
+static size_t aligned(size_t floats)
+{
+    return (floats + TENSOR_ALIGN - 1) / TENSOR_ALIGN * TENSOR_ALIGN;
+}
+
+static void count_tensors(mg_model *m, const mg_layer *l)
 {
     for (int i = 0; i < l->tensor_count; i++) {
-        mg_tensor *t = &l->tensors[i];
-        t->offset = m->arena_length;
+        const mg_tensor *t = &l->tensors[i];
+        m->arena_length += aligned(t->count);
+        if (!t->trainable) continue;
         m->param_count += t->count;
-        m->arena_length += (t->count + TENSOR_ALIGN - 1) / TENSOR_ALIGN * TENSOR_ALIGN;
+        m->trainable_length += aligned(t->count);
     }
+}
+
+static void place_tensors(mg_model *m)
+{
+    size_t trainable = 0, other = m->trainable_length;
+    for (int i = 0; i < m->layer_count; i++)
+        for (int t = 0; t < m->layers[i].tensor_count; t++) {
+            mg_tensor *tensor = &m->layers[i].tensors[t];
+            size_t *end = tensor->trainable ? &trainable : &other;
+            tensor->offset = *end;
+            *end += aligned(tensor->count);
+        }
 }
 
 static mg_status add_layer(parser *p, char *text)
@@ -199,7 +217,7 @@ static mg_status add_layer(parser *p, char *text)
                  l->out.w, MAX_ACTIVATIONS);
         return fail_at(p, word);
     }
-    place_tensors(m, l);
+    count_tensors(m, l);
     if (m->arena_length > MAX_PARAMS) {
         mg__fail(MG_ERR_FORMAT, "more than %zu parameters", MAX_PARAMS);
         return fail_at(p, word);
@@ -295,6 +313,7 @@ mg_status mg_model_parse(mg_model **out, const char *text, const char *name)
         MG_TRY(add_layer(&p, line));
     }
     MG_TRY(check_end(&p));
+    place_tensors(m);
     MG_TRY(write_text(m));
     *out = m;
     m = NULL;

@@ -10,10 +10,12 @@ enum { MG_MAX_LAYERS = 256, MG_MAX_CLASSES = 256 };
 struct mg_model {
     char *name, *text;
     int layer_count;
-    mg_layer *layers;    /* [layer_count]: input first, loss last */
-    size_t param_count;  /* trainable parameters */
-    size_t arena_length; /* floats of a parameter arena, alignment padding included */
-    int classes;         /* outputs of the loss */
+    mg_layer *layers;   /* [layer_count]: input first, loss last */
+    size_t param_count; /* trainable parameters */
+    /* Floats of a parameter arena, alignment padding included. The trainable tensors come first,
+     * layer after layer; what an optimizer may touch ends at trainable_length. */
+    size_t arena_length, trainable_length;
+    int classes; /* outputs of the loss */
 };
 
 static inline const struct mg_input_args *mg__model_input(const mg_model *m)
@@ -27,8 +29,9 @@ int mg__model_tensor_count(const mg_model *model);
 const mg_tensor *mg__model_tensor(const mg_model *model, int index);
 
 /* Initial parameters: weights Glorot-uniform (Glorot & Bengio 2010, eq. 16: +-sqrt(6/(in+out))),
- * biases 0, drawn from Philox with key `seed` and counter (element, tensor): the same everywhere.
- * params: [arena_length], the caller's; padding is zeroed. */
+ * the others where their
+ * tensors say (biases 0), drawn from Philox with key `seed` and counter (element, tensor): the same
+ * everywhere. params: [arena_length], the caller's; padding is zeroed. */
 void mg__model_init(const mg_model *model, float *params, uint64_t seed);
 
 #endif

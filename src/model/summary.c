@@ -30,7 +30,8 @@ mg_status mg_model_summary(char **out, const mg_model *m)
         const mg_layer *l = &m->layers[i];
         char shape[40], work[32];
         size_t params = 0;
-        for (int t = 0; t < l->tensor_count; t++) params += l->tensors[t].count;
+        for (int t = 0; t < l->tensor_count; t++)
+            if (l->tensors[t].trainable) params += l->tensors[t].count;
         if (l->out.h == 1 && l->out.w == 1)
             snprintf(shape, sizeof shape, "%d", l->out.c);
         else

@@ -57,12 +57,25 @@ static mg_status alloc_arenas(mg_pass *p)
     MG_TRY(alloc_floats(p, &p->grads, m->arena_length, "gradients"));
     for (int i = 0; i < mg__optimizer_slots(p->update.kind); i++)
         MG_TRY(alloc_floats(p, &p->update.slots[i], m->arena_length, "optimizer state"));
-    p->update.length = m->arena_length;
+    p->update.length = m->trainable_length;
     p->update.w = p->net->params;
     p->update.dw = p->grads;
     p->update.state = p->feed.state;
 out:
     return st;
+}
+
+/* Weight and bias with their gradients, if there are any, and running statistics. */
+static void bind_tensors(mg_op *op, float *params, float *grads)
+{
+    const mg_tensor *t = op->layer->tensors;
+    const int count = op->layer->tensor_count;
+    if (count > 0) op->w = params + t[0].offset;
+    if (count > 1) op->b = params + t[1].offset;
+    if (count > 0 && grads) op->dw = grads + t[0].offset;
+    if (count > 1 && grads) op->db = grads + t[1].offset;
+    if (count > 2) op->running_mean = params + t[2].offset;
+    if (count > 3) op->running_var = params + t[3].offset;
 }
 
 /* Layer i's output lies at one offset of `activations`, its gradient at the same offset of
@@ -83,11 +96,7 @@ static void bind_ops(mg_pass *p)
                       .training = p->training,
                       .x = y,
                       .dx = dy};
-        const size_t first = l->tensors[0].offset, second = l->tensors[1].offset;
-        if (l->tensor_count > 0) op->w = p->net->params + first;
-        if (l->tensor_count > 1) op->b = p->net->params + second;
-        if (l->tensor_count > 0 && p->training) op->dw = p->grads + first;
-        if (l->tensor_count > 1 && p->training) op->db = p->grads + second;
+        bind_tensors(op, p->net->params, p->grads);
         wanted = wanted || l->tensor_count > 0;
         y = op->y = p->activations + offset;
         dy = p->training && wanted && i + 1 < m->layer_count ? p->deltas + offset : NULL;

@@ -24,12 +24,12 @@ static mg_status run_backward(mg_pass *p, const mg_stage *s)
     return s->fused ? s->fused->backward(op) : layer_ops(op)->backward(op);
 }
 
-/* Where the tensors of layer i and those after it begin in the arena. */
+/* Where the trainable tensors of layer i and those after it begin in the arena. */
 static size_t tensors_from(const mg_pass *p, int i)
 {
     const mg_model *m = p->net->model;
     while (i < m->layer_count && m->layers[i].tensor_count == 0) i++;
-    return i < m->layer_count ? m->layers[i].tensors[0].offset : m->arena_length;
+    return i < m->layer_count ? m->layers[i].tensors[0].offset : m->trainable_length;
 }
 
 static mg_status run_optimizer(mg_pass *p, const mg_stage *s)
