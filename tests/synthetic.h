@@ -44,20 +44,25 @@ static inline void free_images(mg_dataset *set)
     free(set->labels);
 }
 
-/* A whole arena, malloc'd. The weights are multiples of a power of two, so exact, up to about
- * 1 / sqrt(a neuron's inputs). */
+/* A whole arena, malloc'd. Running statistics are as they start. The weights are multiples of a
+ * power of two, so exact, up to about 1 / sqrt(a neuron's inputs). */
 static inline float *make_weights(const mg_model *model)
 {
     float *params = calloc(model->arena_length, sizeof *params);
     assert_non_null(params);
-    for (int stream = 0; stream < mg__model_tensor_count(model); stream++) {
-        const mg_tensor *t = mg__model_tensor(model, stream);
+    for (int index = 0, stream = 0; index < mg__model_tensor_count(model); index++) {
+        const mg_tensor *t = mg__model_tensor(model, index);
+        if (!t->trainable) {
+            for (size_t i = 0; i < t->count; i++) params[t->offset + i] = t->start;
+            continue;
+        }
         const size_t inputs = t->count / (size_t)t->dim[0];
         int shift = 0;
         while ((size_t)4 << 2 * shift < inputs) shift++;
         for (uint32_t i = 0; i < t->count; i++)
             params[t->offset + i] =
                 (float)ldexp((int)(mixed((uint32_t)stream, i) % 1025) - 512, -9 - shift);
+        stream++;
     }
     return params;
 }

@@ -130,18 +130,28 @@ static void check_tensor(const char *name, const char *key, const float *memory)
     free(g.values);
 }
 
-/* What the loss reads and writes besides. */
-static mg_feed make_loss_feed(const char *name, int batch)
+/* What a layer reads and writes besides: a batch whose rows are all valid; the loss, labels and
+ * statistics. */
+static mg_feed make_feed(const char *name, int batch, bool is_loss)
 {
     const mg_step_state state = {.count = (uint32_t)batch, .batch = (uint32_t)batch};
+    mg_feed feed = {.state = to_device(&state, sizeof state)};
+    if (!is_loss) return feed;
     golden labels = get_golden(layers, name, "labels");
     uint8_t bytes[64];
     assert_true(labels.count <= sizeof bytes);
     for (size_t i = 0; i < labels.count; i++) bytes[i] = (uint8_t)labels.values[i];
     free(labels.values);
-    return (mg_feed){.state = to_device(&state, sizeof state),
-                     .batch_labels = to_device(bytes, (size_t)batch),
-                     .stats = to_device(NULL, sizeof(mg_step_stat))};
+    feed.batch_labels = to_device(bytes, (size_t)batch);
+    feed.stats = to_device(NULL, sizeof(mg_step_stat));
+    return feed;
+}
+
+static void free_feed(mg_feed *feed)
+{
+    backend->ops->release(backend, feed->state);
+    backend->ops->release(backend, feed->batch_labels);
+    backend->ops->release(backend, feed->stats);
 }
 
 static void check_loss(const char *name, const mg_feed *feed)
@@ -153,9 +163,6 @@ static void check_loss(const char *name, const mg_feed *feed)
     free(stat);
     free(loss.values);
     free(hits.values);
-    backend->ops->release(backend, feed->state);
-    backend->ops->release(backend, feed->batch_labels);
-    backend->ops->release(backend, feed->stats);
 }
 
 /* Every output starts as NaN: all of it has to be written. */
@@ -174,35 +181,42 @@ static void run_op(mg_op *op)
     const mg_layer_ops *ops = backend->ops->layers[op->layer->kind];
     if (ops->prepare) assert_ok(ops->prepare(op));
     assert_ok(ops->forward(op));
-    assert_ok(ops->backward(op));
+    if (op->training) assert_ok(ops->backward(op));
     assert_ok(backend->ops->sync(backend));
     if (ops->release) ops->release(op);
 }
 
+/* A case without gradients is one of evaluation. */
 static void check_layer(const char *name)
 {
-    mg_feed feed = {0};
     mg_model *model = golden_model(layers, name);
     const mg_layer *l = layer_of_case(model, name);
     const bool is_loss = mg_layer_types[l->kind]->is_loss;
-    mg_op op = {.layer = l, .backend = backend, .feed = &feed, .training = true};
-    float *x = golden_to_device(name, "x", &op.batch), *w = golden_to_device(name, "w", NULL),
+    int batch;
+    float *x = golden_to_device(name, "x", &batch), *w = golden_to_device(name, "w", NULL),
           *b = golden_to_device(name, "b", NULL), *dy = golden_to_device(name, "dy", NULL);
-    op.x = x, op.w = w, op.b = b, op.dy = dy;
-    op.y = output((size_t)op.batch * mg_shape_size(l->out));
-    op.dx = output((size_t)op.batch * mg_shape_size(l->in));
-    if (w) op.dw = output(l->tensors[0].count);
-    if (b) op.db = output(l->tensors[1].count);
-    if (is_loss) feed = make_loss_feed(name, op.batch);
+    mg_feed feed = make_feed(name, batch, is_loss);
+    mg_op op = {.layer = l, .backend = backend, .feed = &feed, .batch = batch, .x = x, .dy = dy};
+    op.w = w, op.b = b;
+    op.training = is_loss || dy;
+    op.running_mean = golden_to_device(name, "running_mean", NULL);
+    op.running_var = golden_to_device(name, "running_var", NULL);
+    op.y = output((size_t)batch * mg_shape_size(l->out));
+    if (op.training) op.dx = output((size_t)batch * mg_shape_size(l->in));
+    if (w && op.training) op.dw = output(l->tensors[0].count);
+    if (b && op.training) op.db = output(l->tensors[1].count);
 
     run_op(&op);
     check_tensor(name, "y", op.y);
-    check_tensor(name, "dx", op.dx);
-    if (w) check_tensor(name, "dw", op.dw);
-    if (b) check_tensor(name, "db", op.db);
+    if (op.dx) check_tensor(name, "dx", op.dx);
+    if (op.dw) check_tensor(name, "dw", op.dw);
+    if (op.db) check_tensor(name, "db", op.db);
+    if (op.running_mean && op.training) check_tensor(name, "new_running_mean", op.running_mean);
+    if (op.running_var && op.training) check_tensor(name, "new_running_var", op.running_var);
     if (is_loss) check_loss(name, &feed);
-    float *const all[] = {x, w, b, dy, op.y, op.dx, op.dw, op.db};
+    float *const all[] = {x, w, b, dy, op.running_mean, op.running_var, op.y, op.dx, op.dw, op.db};
     for (int i = 0; i < MG_COUNT_OF(all); i++) backend->ops->release(backend, all[i]);
+    free_feed(&feed);
     mg_model_free(model);
 }
 
@@ -210,10 +224,27 @@ static void layers_as_pytorch(void **unused)
 {
     (void)unused;
     static const char *const names[] = {
-        "conv-valid",          "conv-same",   "conv-stride",  "conv-even",    "conv-1x1",
-        "conv-lenet",          "maxpool-2",   "maxpool-rest", "relu",         "maxpool-overlap",
-        "maxpool-ties",        "dense-image", "dense-wide",   "softmax_xent", "softmax_xent-steep",
-        "softmax_xent-smooth", "mse",         "mse-below-0",
+        "conv-valid",
+        "conv-same",
+        "conv-stride",
+        "conv-even",
+        "conv-1x1",
+        "conv-lenet",
+        "maxpool-2",
+        "maxpool-rest",
+        "relu",
+        "maxpool-overlap",
+        "maxpool-ties",
+        "dense-image",
+        "dense-wide",
+        "softmax_xent",
+        "softmax_xent-steep",
+        "batchnorm",
+        "batchnorm-vector",
+        "batchnorm-running",
+        "softmax_xent-smooth",
+        "mse",
+        "mse-below-0",
     };
     for (int i = 0; i < MG_COUNT_OF(names); i++) check_layer(names[i]);
     assert_int_equal(layers_used, layers->count);
@@ -232,6 +263,8 @@ typedef struct steps_case {
 static const steps_case steps_cases[] = {
     {"small-adam", NULL, &adam, 0.001f, 7, 66},
     {"small-sgd", NULL, &momentum_sgd, 0.01f, 7, 66},
+    {"normed-sgd", NULL, &momentum_sgd, 0.01f, 16, 154},
+    {"small-mse", NULL, &momentum_sgd, 0.01f, 7, 66},
     {"lenet-valid-adam", "lenet-valid", &adam, 0.001f, 32, 308},
     {"lenet-valid-sgd", "lenet-valid", &momentum_sgd, 0.01f, 32, 308},
     {"lenet5-adam", "lenet5", &adam, 0.001f, 8, 77},

@@ -12,7 +12,8 @@ try:
     from safetensors.torch import load_file, save_file
 except ImportError:  # the package is missing; the format is simple
 
-    DTYPES = {"F64": torch.float64, "F32": torch.float32, "I32": torch.int32, "U8": torch.uint8}
+    DTYPES = {"F64": torch.float64, "F32": torch.float32, "I64": torch.int64, "I32": torch.int32,
+              "U8": torch.uint8}
 
     def load_file(path):
         header, data = read_safetensors(path)
@@ -63,7 +64,8 @@ def load_images(directory, split):
 
 
 def count_right(net, images, labels):
-    """How many images get the highest score for their label."""
+    """How many images get the highest score for their label, in evaluation."""
+    net.eval()
     with torch.no_grad():
         return sum(int((net(x).argmax(1) == y).sum())
                    for x, y in zip(images.split(1000), labels.split(1000)))

@@ -32,6 +32,9 @@ LAYERS = {
     "relu": (3, "2x3x5", "relu"),
     "dense-image": (4, "3x4x2", "dense out=5"),
     "dense-wide": (9, "33x1x1", "dense out=17"),
+    "batchnorm": (3, "4x5x3", "batchnorm"),
+    "batchnorm-vector": (7, "5x1x1", "batchnorm eps=0.01 momentum=0.3"),
+    "batchnorm-running": (3, "4x5x3", "batchnorm eps=0.001"),  # in evaluation
 }
 # batch, classes, a factor of the scores, the loss
 LOSS_LAYERS = {
@@ -41,6 +44,9 @@ LOSS_LAYERS = {
     "mse": (9, 10, 1, "mse"),
     "mse-below-0": (4, 2, 1, "mse"),
 }
+
+
+RUNNING = ("running_mean", "running_var")
 
 
 def mixed(stream, count):
@@ -58,7 +64,8 @@ def random(*shape, streams=itertools.count()):
 
 
 def layer_case(name, batch, shape, line):
-    """What goes in (x, w, b, dy) and what comes out (y, dx, dw, db)."""
+    """What goes in (x, w, b, dy; running statistics) and what comes out (y, dx, dw, db; the running
+    statistics after)."""
     kind, *words = line.split()
     x = random(batch, *map(int, shape.split("x")))
     if name == "maxpool-ties":
@@ -71,12 +78,21 @@ def layer_case(name, batch, shape, line):
         values.update(w=step.weight, b=step.bias)
         for parameter in step.parameters():
             parameter.data = random(*parameter.shape)
+        if kind == "batchnorm":
+            step.running_mean.copy_(random(x.shape[1]))
+            step.running_var.copy_(random(x.shape[1]).abs())
+            values.update({key: getattr(step, key).clone() for key in RUNNING})
+    if name == "batchnorm-running":
+        step.eval()
+        return {**values, "y": step(x)}
     y = step(x)
     dy = random(*y.shape)
     y.backward(dy)
     values.update(y=y, dy=dy, dx=x.grad)
     if "w" in values:
         values.update(dw=step.weight.grad, db=step.bias.grad)
+    if kind == "batchnorm":
+        values.update({f"new_{key}": getattr(step, key) for key in RUNNING})
     return values
 
 
@@ -130,6 +146,18 @@ relu
 dense   out=3
 softmax_xent
 """
+NORMED = """
+input   1x12x11 mean=0.3 std=0.4
+conv    out=5 kernel=3
+relu
+batchnorm
+maxpool size=2
+dense   out=9
+relu
+batchnorm eps=0.001 momentum=0.3
+dense   out=4
+softmax_xent smoothing=0.1
+"""
 LENET_VALID = """
 input   1x28x28 mean=0.1307 std=0.3081
 conv    out=6 kernel=5
@@ -153,6 +181,8 @@ OPTIMIZERS = {
 STEPS = {
     "small-adam": (SMALL, "adam", 7, 66),
     "small-sgd": (SMALL, "sgd", 7, 66),
+    "normed-sgd": (NORMED, "sgd", 16, 154),
+    "small-mse": (SMALL.replace("softmax_xent", "mse"), "sgd", 7, 66),
     "lenet-valid-adam": (LENET_VALID, "adam", 32, 308),
     "lenet-valid-sgd": (LENET_VALID, "sgd", 32, 308),
     # Of 8, not 32: then no ReLU's input comes nearer to 0 than 2e-6 in those ten steps, and no two
@@ -185,10 +215,11 @@ def run_steps(name, text, optimizer_name, batch, count):
     tensor has moved."""
     net = Net(text).double()
     set_weights(net)
-    before = [parameter.detach().clone() for parameter in net.parameters()]
+    before = {key: value.clone() for key, value in net.state_dict().items()}
     optimizer = OPTIMIZERS[optimizer_name](net.parameters())
     shape = torch.Size(map(int, text.split()[1].split("x")))
-    images, labels = make_images(count, shape, net(torch.zeros(1, *shape).double()).shape[1])
+    classes = list(net.parameters())[-1].numel()
+    images, labels = make_images(count, shape, classes)
     losses, hits = [], []
     for x, y in zip(images.split(batch), labels.split(batch)):
         optimizer.zero_grad()
@@ -199,10 +230,12 @@ def run_steps(name, text, optimizer_name, batch, count):
         losses.append(loss.detach())
         hits.append((scores.argmax(1) == y).sum())
     tensors = {f"{name}.losses": torch.stack(losses), f"{name}.hits": narrow(torch.stack(hits))}
-    for (tensor, after), start in zip(net.named_parameters(), before):
+    for tensor, after in net.state_dict().items():
+        if tensor.endswith("num_batches_tracked"):
+            continue
         stride = (after.numel() + 255) // 256
         tensors[f"{name}.{tensor}"] = narrow(after.flatten()[::stride])
-        tensors[f"{name}.{tensor}.moved"] = (after - start).norm().detach().reshape(1)
+        tensors[f"{name}.{tensor}.moved"] = (after - before[tensor]).norm().reshape(1)
     return tensors
 
 

@@ -45,12 +45,13 @@ class Net(nn.Module):
             step = make_step(kind, args, x)
             count[kind] += 1
             if isinstance(step, nn.Module):
-                self.add_module(f"{kind}{count[kind]}", step)
+                self.add_module(f"{kind}{count[kind]}", step.eval())
             if kind == "dense":
                 self.steps.append(nn.Flatten())
                 x = x.flatten(1)
             self.steps.append(step)
             x = step(x)
+        self.train()
 
     def forward(self, x):
         for step in self.steps:
@@ -74,6 +75,9 @@ def make_step(kind, args, x):
                                                   number.get("stride", number["size"]))
     if kind == "dense":
         return nn.Linear(x[0].numel(), number["out"])
+    if kind == "batchnorm":
+        module = nn.BatchNorm1d if x.dim() == 2 else nn.BatchNorm2d
+        return module(x.shape[1], float(args.get("eps", 1e-5)), float(args.get("momentum", 0.1)))
     raise ValueError(f"no PyTorch twin of the layer {kind}")
 
 
