@@ -82,6 +82,22 @@ for value in -1 18446744073709551616 ''; do
 done
 run "$program" train --batch-size 65537
 exits 2 '--batch: expected'
+for value in 3 -1 x '' 1.0; do
+    run "$program" train --verbose "$value"
+    exits 2 '--verbose: expected a whole number from 0 to 2'
+done
+for value in foo best,foo best,best best, ,best 'best last' BEST; do
+    run "$program" train --save "$value"
+    exits 2 '--save: expected a list of best, last and epoch, each once, found'
+done
+run "$program" train --save ''
+exits 2 '--save: the value is empty'
+run "$program" train --save epoch --keep -1
+exits 2 '--keep: expected a whole number'
+run "$program" train --keep 3
+exits 2 '--keep needs --save epoch'
+run "$program" train --quiet --verbose 0
+exits 2 'either --quiet or --verbose'
 train --device gpu
 exits 2 'no device "gpu"'
 run "$program" summary --model lenet5 tiny.net
@@ -131,9 +147,20 @@ done
 check "one line per epoch" [ "$(grep -c '^epoch ' out)" = 4 ]
 check "no carriage return or escape off a terminal" not grep -q $'[\r\033]' out err
 check "nothing on stderr" [ ! -s err ]
-for file in config.json metrics.csv best.safetensors last.safetensors state.safetensors; do
+for file in config.json metrics.csv metrics.jsonl best.safetensors last.safetensors \
+    state.safetensors log.txt; do
     check "a/$file is there" [ -s a/$file ]
 done
+check "and nothing else" [ "$(ls a | wc -l)" = 7 ]
+for line in '^ *Images  *Loss  *Accuracy$' '^train  *90  *[0-9.]*  *[0-9.]* %$' '^val  *10 ' \
+    '^test  *20 ' '^train - test  *[+-][0-9.]*  *[+-][0-9.]* points$'; do
+    check "stdout has '$line'" grep -q -- "$line" out
+done
+same <(sed '1d;$d' a/log.txt) out # the log is what was printed, and when
+stamp='20[0-9][0-9]-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9] [+-][0-9]*'
+check "the log begins with the command line" [ "$(sed -n "1s/^$stamp  mnist_gpu [0-9.]*: //p" a/log.txt)" = \
+    "mnist_gpu train --data tiny --model tiny.net --device cpu --batch 7 --epochs 4 --out a" ]
+check "and ends" grep -q "^$stamp  finished$" a/log.txt
 check "metrics.csv has a header and 4 epochs" [ "$(wc -l <a/metrics.csv)" = 5 ]
 
 train --epochs 4 --out a
@@ -141,6 +168,14 @@ exits 2 'holds a run already'
 train --epochs 4 --out b --quiet --threads 1
 exits 0
 check "--quiet prints two lines" [ "$(wc -l <out)" = 2 ]
+check "but the log has the epochs" [ "$(grep -c '^epoch ' b/log.txt)" = 4 ]
+train --epochs 4 --out "it's 0" --verbose 0
+exits 0
+check "--verbose 0 prints two lines" [ "$(wc -l <out)" = 2 ]
+check "words are quoted" grep -q " --out 'it'\\\\''s 0' --verbose 0$" "it's 0/log.txt"
+train --epochs 4 --out v2 --verbose 2
+exits 0
+check "--verbose 2 prints a line per epoch" [ "$(grep -c '^epoch ' out)" = 4 ]
 train --epochs 4 --out c --quiet --threads 2
 exits 0
 train --epochs 4 --out d --quiet --seed 2
@@ -156,6 +191,7 @@ train --init a --epochs 1 --max-steps 1 --quiet --out from_a
 exits 0 'from_a/last.safetensors (before the end of the first epoch)'
 train --model deep.net --lr 1e30 --epochs 50 --optimizer sgd --out wild
 exits 1 'not finite.*lower learning rate'
+check "the log says why it ended" grep -q "^$stamp  .*not finite" wild/log.txt
 run "$program" eval wild --data tiny
 exits 0
 train --out /dev/null/x
@@ -181,6 +217,47 @@ same a/last.safetensors f/last.safetensors
 run "$program" train --resume f --lr 0.1
 exits 2 '--lr cannot be changed'
 
+# ---- what is kept ----
+
+weights() { echo "$(cd "$1" && echo *.safetensors)"; }
+train --epochs 4 --out k1 --save last --quiet
+exits 0 '^saved: k1/last.safetensors (epoch 4)$'
+check "last alone" [ "$(weights k1)" = "last.safetensors state.safetensors" ]
+same a/last.safetensors k1/last.safetensors
+run "$program" eval k1
+exits 0 '^Weights: k1/last.safetensors'
+train --epochs 3 --out k2 --save epoch --keep 2 --tensorboard --quiet
+exits 0 '^saved: k2/epoch-0003.safetensors (epoch 3)$'
+check "the last two" [ "$(weights k2)" = "epoch-0002.safetensors epoch-0003.safetensors state.safetensors" ]
+run "$program" train --resume k2 --epochs 4 --quiet
+exits 0 '^saved: k2/epoch-0004.safetensors (epoch 4)$'
+check "resuming keeps to it" [ "$(weights k2)" = "epoch-0003.safetensors epoch-0004.safetensors state.safetensors" ]
+same a/last.safetensors k2/epoch-0004.safetensors
+run "$program" predict --weights k2 3.pgm
+exits 0
+for file in k2/train/events.out.tfevents k2/validation/events.out.tfevents; do
+    check "$file has four epochs" [ "$(grep -ao epoch_loss $file | wc -l)" = 4 ]
+done
+train --epochs 4 --out k3 --save best,epoch --max-steps 20 --quiet
+exits 0 '^saved: k3/best.safetensors'
+check "all epochs" [ "$(weights k3)" = "best.safetensors epoch-0001.safetensors state.safetensors" ]
+train --epochs 4 --out k4 --save best --max-steps 2 --quiet
+exits 0 '^saved: k4 (no weights: no epoch has ended)$'
+run "$program" eval k4
+exits 1 'k4: no weights'
+run "$program" train --resume k4 --save last
+exits 2 '--save cannot be changed'
+run "$program" train --resume k4 --max-steps 0 --tensorboard --verbose 2
+exits 0 '^epoch 4/4 '
+same a/best.safetensors k4/best.safetensors
+check "event files begin late" [ "$(grep -ao epoch_loss k4/train/events.out.tfevents | wc -l)" = 4 ]
+check "the log has both parts" [ "$(grep -c "^$stamp  " k4/log.txt)" = 4 ]
+check "and one of each epoch" [ "$(grep -c '^epoch ' k4/log.txt)" = 4 ]
+printf 'epoch 9/9  lo' >>k4/log.txt # a kill
+run "$program" train --resume k4 --quiet
+exits 0
+check "no half lines" not grep -q 'epoch 9' k4/log.txt
+
 # interrupt SIGNAL: a run of 300 epochs, stopped after a few and resumed, against an unbroken one
 train --epochs 300 --quiet --out whole
 exits 0
@@ -200,10 +277,13 @@ interrupt() {
     code=$? last="train, kill -$1"
     exits 130 "mnist_gpu train --resume $1"
     check "stopped before the end" not grep -q '^epoch 300/' out
+    check "the log says so" grep -q "^$stamp  interrupted, all is saved" "$1/log.txt"
     run "$program" train --resume "$1" --quiet
     exits 0
     same whole/best.safetensors "$1/best.safetensors"
     same whole/last.safetensors "$1/last.safetensors"
+    check "the log has every epoch once" [ "$(grep -o '^epoch [0-9]*' "$1/log.txt" | sort -u | wc -l)" = 300 ]
+    check "and no other" [ "$(grep -c '^epoch ' "$1/log.txt")" = 300 ]
 }
 interrupt INT
 interrupt TERM
@@ -350,7 +430,10 @@ if script -qec true /dev/null >/dev/null 2>&1; then
     check "colour" grep -q $'\033\\[1;32m' out
     NO_COLOR=1 TERM=xterm script -qec "'$program' predict --weights a 3.pgm" /dev/null >out </dev/null
     check "NO_COLOR" not grep -q $'\033' out
-    TERM=dumb script -qec "'$program' train --resume tty --epochs 3" /dev/null >out </dev/null
+    TERM=xterm script -qec "'$program' train --resume tty --epochs 4 --verbose 2" /dev/null >out </dev/null
+    check "--verbose 2 has no bar" not grep -q 'ETA' out
+    check "but a line per epoch" grep -q '^epoch 4/4 ' out
+    TERM=dumb script -qec "'$program' train --resume tty --epochs 5" /dev/null >out </dev/null
     check "no bar on a dumb terminal" not grep -q 'ETA' out
 else
     skip "terminals: script(1) is not there"

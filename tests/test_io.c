@@ -140,6 +140,54 @@ static void failed_write_keeps_the_old_file(void **state)
     remove(name);
 }
 
+static mg_status append_500(void *user)
+{
+    static const char bytes[500];
+    return mg__file_append(user, bytes, sizeof bytes);
+}
+
+static void file_append_is_all_or_nothing(void **state)
+{
+    (void)state;
+    size_t size;
+    assert_int_equal(mg__file_append("grown", "one\n", 4), MG_OK);
+    assert_int_equal(mg__file_append("grown", "two\n", 4), MG_OK);
+    assert_int_equal(with_full_disk(append_500, (char[]){"grown"}), MG_ERR_IO);
+    assert_message("grown: cannot write: File too large");
+    char *bytes = scratch_read("grown", &size);
+    assert_string_equal(bytes, "one\ntwo\n");
+    free(bytes);
+    assert_int_equal(mg__file_append("no/such/file", "", 0), MG_ERR_IO);
+    assert_message("no/such/file: cannot open");
+    remove("grown");
+}
+
+static void file_extend_grows_or_replaces(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *after;
+        bool grows;
+    } cases[] = {{"", "ab", true},   {"a", "ab", true},    {"ab", "ab", true},
+                 {"b", "ab", false}, {"abc", "ab", false}, {"a\n", "a", false}};
+    struct stat before, after;
+    for (int i = 0; i < MG_COUNT_OF(cases); i++) {
+        scratch_write("grown", cases[i].before, strlen(cases[i].before));
+        assert_int_equal(stat("grown", &before), 0);
+        assert_int_equal(mg__file_extend("grown", cases[i].after, strlen(cases[i].after)), MG_OK);
+        assert_int_equal(stat("grown", &after), 0);
+        scratch_write("expected", cases[i].after, strlen(cases[i].after));
+        assert_same_file("grown", "expected");
+        assert_int_equal(before.st_ino == after.st_ino, cases[i].grows);
+    }
+    remove("grown");
+    remove("expected");
+    assert_int_equal(mg__file_extend("fresh", "ab", 2), MG_OK);
+    assert_true(scratch_exists("fresh"));
+    remove("fresh");
+    assert_int_equal(mg__file_extend("/", "ab", 2), MG_ERR_IO);
+}
+
 static void make_dirs_makes_parents(void **state)
 {
     (void)state;
@@ -345,6 +393,8 @@ int main(void)
         cmocka_unit_test(file_read_keeps_to_its_limit),
         cmocka_unit_test(file_replace_is_whole),
         cmocka_unit_test(failed_write_keeps_the_old_file),
+        cmocka_unit_test(file_append_is_all_or_nothing),
+        cmocka_unit_test(file_extend_grows_or_replaces),
         cmocka_unit_test(make_dirs_makes_parents),
         cmocka_unit_test(shown_text_is_tame),
         cmocka_unit_test(weights_round_trip),

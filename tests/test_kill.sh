@@ -30,24 +30,32 @@ now() { # in ms; $EPOCHREALTIME is in s, to the us
 # train DIR [COMMAND...]: COMMAND runs it.
 train() {
     "${@:2}" "$program" train --data tiny --model net --device cpu --batch 7 --epochs 30 --out "$1" \
-        --quiet >log 2>&1
+        --quiet --save best,last,epoch --keep 3 --tensorboard >log 2>&1
 }
 
 # Every file that is there is whole; what else there may be is a temporary one.
 check_files() {
-    local file
+    local file epochs=0
     for file in run/*; do
         case $file in
-            run/best.safetensors | run/last.safetensors)
+            run/epoch-????.safetensors | run/best.safetensors | run/last.safetensors)
+                case $file in run/epoch-*) epochs=$((epochs + 1)) ;; esac
                 "$program" eval "$file" --data tiny >log 2>&1 || fail "$(cat log)" ;;
             run/metrics.csv)
                 awk -F, 'NF != 8 { exit 1 } END { exit NR < 1 }' "$file" || fail "$(cat "$file")"
                 [ -z "$(tail -c 1 "$file")" ] || fail "$file ends within a line" ;;
+            run/metrics.jsonl)
+                not_whole=$(grep -v '^{"epoch": .*}$' "$file") && fail "$file: $not_whole"
+                [ -z "$(tail -c 1 "$file")" ] || fail "$file ends within a line" ;;
+            run/log.txt)
+                [ -z "$(tail -c 1 "$file")" ] || fail "$file ends within a line" ;;
+            run/train | run/validation) partial=$((partial + $(echo "$file"/*.tmp.* | wc -w))) ;;
             run/config.json | run/state.safetensors) ;; # --resume reads them
             run/*.tmp.[0-9]*) partial=$((partial + 1)) ;;
             *) fail "$file is there" ;;
         esac
     done
+    [ $epochs -le 4 ] || fail "$epochs epochs are kept" # the oldest goes when the new one is there
 }
 
 # All but the times.
@@ -58,7 +66,12 @@ check_end() {
     done
     cmp -s <(cut -d, -f1-6 run/metrics.csv) <(cut -d, -f1-6 whole/metrics.csv) ||
         fail "metrics.csv is another than without the kill"
-    [ "$(cd run && echo ./*)" = "$(cd whole && echo ./*)" ] || fail "files are left behind"
+    for file in train validation; do # the times differ, but not their size
+        [ "$(wc -c <run/$file/events.out.tfevents)" = "$(wc -c <whole/$file/events.out.tfevents)" ] ||
+            fail "$file is another than without the kill"
+    done
+    [ "$(cd run && echo ./* ./*/*)" = "$(cd whole && echo ./* ./*/*)" ] || fail "files are left behind"
+    [ "$(tail -1 run/log.txt | cut -d' ' -f5)" = finished ] || fail "log.txt says $(tail -1 run/log.txt)"
 }
 
 # An unbroken run, which also says how long one takes.

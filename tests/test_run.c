@@ -12,6 +12,7 @@
 #include "mnist_gpu/weights.h"
 #include "model/spec.h"
 #include "scratch.h"
+#include <limits.h>
 #include <math.h>
 
 #define MODEL                                                                                      \
@@ -20,6 +21,10 @@
     "relu\n"                                                                                       \
     "dense out=3\n"                                                                                \
     "softmax_xent\n"
+
+/* All that there is. */
+static const mg_run_outputs outputs = {
+    .best = true, .last = true, .epoch = true, .tensorboard = true, .started = 1.7e9};
 
 static mg_model *parse(const char *text)
 {
@@ -104,7 +109,7 @@ static void assert_same_state(const mg_train_state *l, const mg_train_state *r)
 static void save(const char *dir, const mg_model *model, const mg_train_state *state)
 {
     assert_int_equal(mg__make_dirs(dir), MG_OK);
-    if (mg__run_save(dir, model, state) != MG_OK) fail_msg("%s", mg_last_error());
+    if (mg__run_save(dir, model, state, &outputs) != MG_OK) fail_msg("%s", mg_last_error());
 }
 
 /* ---- state ---- */
@@ -122,7 +127,7 @@ static void state_round_trip(void **unused)
         }
         save("r", model, state);
         scratch_copy("r/state.safetensors", "first");
-        if (mg__run_load(&back, "r", model) != MG_OK) fail_msg("%s", mg_last_error());
+        if (mg__run_load(&back, "r", model, &outputs) != MG_OK) fail_msg("%s", mg_last_error());
         assert_same_state(state, back);
         save("r", model, back);
         assert_same_file("r/state.safetensors", "first");
@@ -146,6 +151,15 @@ static void metrics_as_written(void **unused)
                         "epoch,loss,accuracy,val_loss,val_accuracy,lr,seconds,images_per_sec\n"
                         "1,0.333333333,0.5,0.666666667,,0.001,12.25,123456.789\n"
                         "2,0.25,0.5,\"inf\",1.0,0.001,12.25,123456.789\n");
+    free(text);
+    text = scratch_read("r/metrics.jsonl", &size);
+    assert_string_equal(
+        text, "{\"epoch\": 1, \"loss\": 0.333333333, \"accuracy\": 0.5, \"val_loss\": 0.666666667, "
+              "\"val_accuracy\": null, \"lr\": 0.001, \"seconds\": 12.25, \"images_per_sec\": "
+              "123456.789}\n"
+              "{\"epoch\": 2, \"loss\": 0.25, \"accuracy\": 0.5, \"val_loss\": \"inf\", "
+              "\"val_accuracy\": 1.0, \"lr\": 0.001, \"seconds\": 12.25, \"images_per_sec\": "
+              "123456.789}\n");
     free(text);
     mg_train_state_free(state);
     mg_model_free(model);
@@ -174,6 +188,75 @@ static void best_is_written_when_it_has_just_ended(void **unused)
     mg_model_free(model);
 }
 
+/* The epochs whose files are there, as bits. */
+static unsigned kept_epochs(const char *dir)
+{
+    unsigned kept = 0;
+    for (int epoch = 1; epoch < 32; epoch++) {
+        char path[64];
+        snprintf(path, sizeof path, "%s/epoch-%04d.safetensors", dir, epoch);
+        if (scratch_exists(path)) kept |= 1u << epoch;
+    }
+    return kept;
+}
+
+static void only_what_is_wanted_is_written(void **unused)
+{
+    (void)unused;
+    mg_model *model = parse(MODEL);
+    static const struct {
+        mg_run_outputs outputs;
+        unsigned epochs; /* kept after five, as bits */
+    } cases[] = {
+        {{.best = true}, 0},
+        {{.last = true}, 0},
+        {{.epoch = true}, 0x3e},
+        {{.epoch = true, .keep = 1}, 0x20},
+        {{.epoch = true, .keep = 3, .last = true}, 0x38},
+        {{.epoch = true, .keep = INT_MAX, .tensorboard = true}, 0x3e},
+    };
+    for (int i = 0; i < MG_COUNT_OF(cases); i++) {
+        const mg_run_outputs *o = &cases[i].outputs;
+        assert_int_equal(mg__make_dirs("r"), MG_OK);
+        for (int epoch = 0; epoch <= 5; epoch++) {
+            mg_train_state *state = make_state(model, epoch, epoch);
+            assert_int_equal(mg__run_save("r", model, state, o), MG_OK);
+            if (epoch == 5) { /* a second save of the same, in the middle of the next */
+                state->cursor = 32;
+                assert_int_equal(mg__run_save("r", model, state, o), MG_OK);
+            }
+            mg_train_state_free(state);
+        }
+        assert_int_equal(scratch_exists("r/best.safetensors"), o->best);
+        assert_int_equal(scratch_exists("r/last.safetensors"), o->last);
+        assert_int_equal(scratch_exists("r/train/events.out.tfevents"), o->tensorboard);
+        assert_int_equal(kept_epochs("r"), cases[i].epochs);
+        scratch_remove("r");
+    }
+    mg_model_free(model);
+}
+
+/* A kill between the new epoch's file and the removal of the old one. */
+static void kill_before_an_epoch_is_removed(void **unused)
+{
+    (void)unused;
+    mg_model *model = parse(MODEL);
+    const mg_run_outputs all = {.epoch = true}, two = {.epoch = true, .keep = 2};
+    mg_train_state *back = NULL;
+    assert_int_equal(mg__make_dirs("r"), MG_OK);
+    for (int epoch = 1; epoch <= 4; epoch++) {
+        mg_train_state *state = make_state(model, epoch, epoch);
+        assert_int_equal(mg__run_save("r", model, state, epoch < 4 ? &two : &all), MG_OK);
+        mg_train_state_free(state);
+    }
+    assert_int_equal(kept_epochs("r"), 0x1c);
+    assert_int_equal(mg__run_load(&back, "r", model, &two), MG_OK);
+    assert_int_equal(kept_epochs("r"), 0x18);
+    mg_train_state_free(back);
+    mg_model_free(model);
+    scratch_remove("r");
+}
+
 /* Weights depend on nothing but the weights: not on the clock, not on how the run went. */
 static void weights_are_bytes_of_the_weights(void **unused)
 {
@@ -193,8 +276,14 @@ static void weights_are_bytes_of_the_weights(void **unused)
     scratch_remove("b");
 }
 
-static const char *const order[] = {"state.safetensors", "last.safetensors", "best.safetensors",
-                                    "metrics.csv"};
+static const char *const order[] = {"state.safetensors",
+                                    "last.safetensors",
+                                    "best.safetensors",
+                                    "epoch-0002.safetensors",
+                                    "metrics.csv",
+                                    "metrics.jsonl",
+                                    "train/events.out.tfevents",
+                                    "validation/events.out.tfevents"};
 
 /* The kills below cut a save after files in that order; here it is seen that they are written in
  * it: a directory in a file's place stops the save there. */
@@ -211,13 +300,14 @@ static void files_are_written_in_order(void **unused)
         snprintf(path, sizeof path, "r/%s", order[stop]);
         remove(path);
         assert_int_equal(mkdir(path, 0777), 0);
-        assert_int_equal(mg__run_save("r", model, two), MG_ERR_IO);
+        assert_int_equal(mg__run_save("r", model, two, &outputs), MG_ERR_IO);
         assert_message(path);
         for (int i = 0; i < MG_COUNT_OF(order); i++) {
             if (i == stop) continue;
             snprintf(path, sizeof path, "r/%s", order[i]);
             snprintf(copy, sizeof copy, "%s/%s", i < stop ? "new" : "old", order[i]);
-            assert_same_file(path, copy);
+            assert_int_equal(scratch_exists(path), scratch_exists(copy));
+            if (scratch_exists(copy)) assert_same_file(path, copy);
         }
         scratch_remove("r");
     }
@@ -228,19 +318,24 @@ static void files_are_written_in_order(void **unused)
     scratch_remove("new");
 }
 
+static const char *const leftovers[] = {
+    "cut/last.safetensors.tmp.12345", "cut/epoch-0123.safetensors.tmp.1",
+    "cut/metrics.jsonl.tmp.99", "cut/train/events.out.tfevents.tmp.7"};
+
 /* cut/ becomes the directory of a run killed after `written` files of the save that turned old/
  * into new/. */
 static void make_killed(int written)
 {
     char from[64], to[64];
     scratch_remove("cut");
-    assert_int_equal(mkdir("cut", 0777), 0);
+    assert_int_equal(mg__make_dirs("cut/train"), MG_OK);
+    assert_int_equal(mg__make_dirs("cut/validation"), MG_OK);
     for (int i = 0; i < MG_COUNT_OF(order); i++) {
         snprintf(from, sizeof from, "%s/%s", i < written ? "new" : "old", order[i]);
         snprintf(to, sizeof to, "cut/%s", order[i]);
         if (scratch_exists(from)) scratch_copy(from, to);
     }
-    scratch_write("cut/last.safetensors.tmp.12345", "half", 4);
+    for (int i = 0; i < MG_COUNT_OF(leftovers); i++) scratch_write(leftovers[i], "half", 4);
     scratch_write("cut/notes.tmp.1", "the user's", 10);
 }
 
@@ -253,7 +348,7 @@ static void check_mended(const char *whole_dir)
         assert_int_equal(scratch_exists(mended), scratch_exists(whole));
         if (scratch_exists(whole)) assert_same_file(mended, whole);
     }
-    assert_false(scratch_exists("cut/last.safetensors.tmp.12345"));
+    for (int i = 0; i < MG_COUNT_OF(leftovers); i++) assert_false(scratch_exists(leftovers[i]));
     assert_true(scratch_exists("cut/notes.tmp.1"));
 }
 
@@ -271,7 +366,7 @@ static void check_kills(const mg_model *model, const mg_train_state *before,
     save("new", model, after);
     for (int written = before ? 0 : 1; written <= MG_COUNT_OF(order); written++) {
         make_killed(written);
-        if (mg__run_load(&back, "cut", model) != MG_OK) fail_msg("%s", mg_last_error());
+        if (mg__run_load(&back, "cut", model, &outputs) != MG_OK) fail_msg("%s", mg_last_error());
         assert_same_state(back, written ? after : before);
         check_mended(written ? "new" : "old");
         mg_train_state_free(back);
@@ -307,11 +402,11 @@ static void state_of_another_model(void **unused)
     mg_train_state *state = make_state(model, 1, 1), *back = NULL;
     save("r", model, state);
     scratch_copy("r/last.safetensors", "before");
-    assert_int_equal(mg__run_load(&back, "r", other), MG_ERR_MISMATCH);
+    assert_int_equal(mg__run_load(&back, "r", other, &outputs), MG_ERR_MISMATCH);
     assert_message("r/state.safetensors: line 2 of its model is \"dense out=4");
     assert_message("expected \"dense out=3");
     assert_same_file("r/last.safetensors", "before");
-    assert_int_equal(mg__run_load(&back, "none", model), MG_ERR_NOT_FOUND);
+    assert_int_equal(mg__run_load(&back, "none", model, &outputs), MG_ERR_NOT_FOUND);
     assert_message("none/state.safetensors: not there");
     assert_null(back);
     mg_train_state_free(state);
@@ -378,7 +473,7 @@ static void hostile_state_metadata(void **unused)
     assert_int_equal(mg__safetensors_read(&good, "r/state.safetensors"), MG_OK);
     for (int i = 0; i < MG_COUNT_OF(cases); i++) {
         rewrite_state(good, good->tensors, good->count, cases[i].key, cases[i].value);
-        if (mg__run_load(&back, "r", model) == MG_OK)
+        if (mg__run_load(&back, "r", model, &outputs) == MG_OK)
             fail_msg("%s = %s is accepted", cases[i].key, cases[i].value);
         assert_message(cases[i].message);
         assert_message("r/state.safetensors: ");
@@ -416,7 +511,7 @@ static void hostile_state_tensors(void **unused)
         if (cases[i].name) tensors[count - 1].name = cases[i].name;
         if (cases[i].dtype) tensors[count - 1].dtype = cases[i].dtype;
         rewrite_state(good, tensors, count, NULL, NULL);
-        assert_true(mg__run_load(&back, "r", model) != MG_OK);
+        assert_true(mg__run_load(&back, "r", model, &outputs) != MG_OK);
         assert_message(cases[i].message);
         assert_null(back);
     }
@@ -432,6 +527,8 @@ int main(void)
         cmocka_unit_test(state_round_trip),
         cmocka_unit_test(metrics_as_written),
         cmocka_unit_test(best_is_written_when_it_has_just_ended),
+        cmocka_unit_test(only_what_is_wanted_is_written),
+        cmocka_unit_test(kill_before_an_epoch_is_removed),
         cmocka_unit_test(weights_are_bytes_of_the_weights),
         cmocka_unit_test(files_are_written_in_order),
         cmocka_unit_test(kill_between_files_is_mended),

@@ -22,6 +22,7 @@ static mg_run_config make_config(void)
                             .model_text = strdup(MODEL),
                             .data = strdup("/data/\xc3\xa9t\xc3\xa9"),
                             .device = strdup("cpu"),
+                            .outputs = {.best = true, .epoch = true, .keep = 7, .started = 1.5e9},
                             .val_split = 0.1,
                             .limit = 0,
                             .train_count = 54000,
@@ -53,6 +54,10 @@ static void config_round_trip(void **unused)
         assert_true(back.options.lr == rates[i]);
         assert_true(back.options.momentum == config.options.momentum);
         assert_true(back.val_split == 0.1);
+        assert_true(back.outputs.best && !back.outputs.last && back.outputs.epoch);
+        assert_int_equal(back.outputs.keep, 7);
+        assert_false(back.outputs.tensorboard);
+        assert_true(back.outputs.started == 1.5e9);
         assert_int_equal(back.limit, 0);
         assert_int_equal(back.train_count, 54000);
         assert_int_equal(back.val_count, 6000);
@@ -98,6 +103,9 @@ static void hostile_configs(void **unused)
         {"\"lr\": 0.001", "\"lr\": null", "\"lr\": expected a number from 0 to 1e+30, found null"},
         {"\"val_split\": 0.1", "\"val_split\": 1.0", "\"val_split\": expected a number"},
         {"\"shuffle\": true", "\"shuffle\": 1", "\"shuffle\": expected true or false, found 1"},
+        {"\"save_epoch\": true", "\"save_epoch\": \"yes\"",
+         "\"save_epoch\": expected true or false"},
+        {"\"keep\": 7", "\"keep\": -1", "\"keep\": expected a whole number from 0 to 2147483647"},
         {"\"seed\": \"", "\"seed\": \"-", "\"seed\": expected a whole number in quotes"},
         {"\"seed\": \"", "\"seed\": \"9", "\"seed\": expected a whole number in quotes"},
         {"\"adam\"", "\"adamadamadamadam\"", "\"optimizer\": expected a short word"},
@@ -169,6 +177,23 @@ static void run_without_a_state_begins_again(void **unused)
     assert_message("r: holds a run already (state.safetensors)");
     mg__run_config_free(&config);
     scratch_remove("r");
+    static const char *const others[] = {"last.safetensors",
+                                         "best.safetensors",
+                                         "metrics.csv",
+                                         "metrics.jsonl",
+                                         "log.txt",
+                                         "epoch-0003.safetensors",
+                                         "train/events.out.tfevents"};
+    for (int i = 0; i < MG_COUNT_OF(others); i++) {
+        assert_int_equal(mg__make_dirs("r/train"), MG_OK);
+        assert_int_equal(mg__run_make_dir("r"), MG_OK);
+        char *path = mg__format("r/%s", others[i]);
+        scratch_write(path, "", 0);
+        assert_int_equal(mg__run_make_dir("r"), MG_ERR_INVALID);
+        assert_message(others[i]);
+        free(path);
+        scratch_remove("r");
+    }
 }
 
 /* A run that has the files named, its state as old as `age` seconds. */
@@ -214,6 +239,13 @@ static void latest_run_and_its_weights(void **unused)
     expect_weights(NULL, "runs/b/best.safetensors", "runs/b");
     expect_weights("runs/a", "runs/a/last.safetensors", "runs/a");
     expect_weights("runs/b/last.safetensors", "runs/b/last.safetensors", NULL);
+    make_run("runs/e",
+             (const char *[]){"state.safetensors", "epoch-0009.safetensors",
+                              "epoch-12345.safetensors", "epoch-0010.safetensors.tmp.1",
+                              "epoch-00020.safetensors", "epoch-20.safetensors", NULL},
+             5);
+    expect_weights(NULL, "runs/e/epoch-12345.safetensors", "runs/e");
+    assert_int_equal(mg__run_make_dir("runs/e"), MG_ERR_INVALID);
     assert_int_equal(mg__run_weights_path(&path, &dir, "runs/c"), MG_ERR_NOT_FOUND);
     assert_message("runs/c: no weights in this directory");
     assert_int_equal(mg__run_weights_path(&path, &dir, "none"), MG_ERR_NOT_FOUND);

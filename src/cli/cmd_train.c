@@ -3,12 +3,13 @@
 #include "cli.h"
 #include "mnist_gpu/weights.h"
 #include "options.h"
-#include "train_run.h"
+#include "train_report.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 typedef struct train_args {
     mg_train_options options;
@@ -16,7 +17,10 @@ typedef struct train_args {
     double val_split;
     uint64_t limit;
     int threads;
-    bool quiet;
+    int verbose;
+    bool quiet, tensorboard;
+    const char *save;       /* a list of names */
+    mg_run_outputs outputs; /* what it says, and the rest of them */
     bool model_given, epochs_given, steps_given, device_given;
 } train_args;
 
@@ -25,8 +29,8 @@ typedef struct train_args {
 /* What a run was begun with stays: only how far and where it goes on may be changed. */
 static mg_status check_resume(const cli_syntax *s)
 {
-    static const char *const allowed[] = {"resume",  "epochs", "max-steps", "device",
-                                          "threads", "data",   "quiet"};
+    static const char *const allowed[] = {"resume", "epochs", "max-steps", "device",     "threads",
+                                          "data",   "quiet",  "verbose",   "tensorboard"};
     for (int i = 0; i < s->option_count; i++) {
         bool fits = !s->options[i].given;
         for (int j = 0; j < MG_COUNT_OF(allowed); j++)
@@ -38,6 +42,46 @@ static mg_status check_resume(const cli_syntax *s)
                             s->options[i].name);
     }
     return MG_OK;
+}
+
+/* "best,last" -> which weights are kept; `outputs` has none yet. */
+static mg_status read_save(mg_run_outputs *outputs, const char *list)
+{
+    const struct {
+        const char *name;
+        bool *kept;
+    } names[] = {{"best", &outputs->best}, {"last", &outputs->last}, {"epoch", &outputs->epoch}};
+    for (const char *word = list;; word++) {
+        const size_t length = strcspn(word, ",");
+        int i = 0;
+        while (i < MG_COUNT_OF(names) &&
+               (strlen(names[i].name) != length || memcmp(word, names[i].name, length) != 0))
+            i++;
+        if (i == MG_COUNT_OF(names) || *names[i].kept)
+            return mg__fail(MG_ERR_INVALID,
+                            "train: --save: expected a list of best, last and epoch, each once, "
+                            "found \"%s\"; see mnist_gpu train --help",
+                            list);
+        *names[i].kept = true;
+        word += length;
+        if (!*word) return MG_OK;
+    }
+}
+
+/* What the reader sees and the run keeps. */
+static mg_status read_outputs(train_args *a, const cli_syntax *s)
+{
+    mg_status st;
+    MG_TRY(read_save(&a->outputs, a->save));
+    if (cli_given(s, "keep") && !a->outputs.epoch)
+        MG_FAIL(MG_ERR_INVALID, "train: --keep needs --save epoch; see mnist_gpu train --help");
+    if (a->quiet && cli_given(s, "verbose"))
+        MG_FAIL(MG_ERR_INVALID, "train: give either --quiet or --verbose, not both");
+    if (a->quiet) a->verbose = 0;
+    a->outputs.tensorboard = a->tensorboard;
+    a->outputs.started = (double)time(NULL);
+out:
+    return st;
 }
 
 static mg_status parse(train_args *a, int argc, char **argv)
@@ -62,7 +106,7 @@ static mg_status parse(train_args *a, int argc, char **argv)
         CLI_OPT_TEXT("out", "DIR", &a->out, "run directory [runs/<time>-<model>]"),
         CLI_OPT_TEXT("resume", "DIR", &a->resume,
                      "go on with the run in DIR; only --epochs, --max-steps, --device, "
-                     "--threads, --data and --quiet go with it"),
+                     "--threads, --data, --tensorboard, --verbose and --quiet go with it"),
         CLI_OPT_TEXT("init", "RUN|WEIGHTS", &a->init,
                      "start from these weights, and from their model unless --model is given"),
         CLI_OPT_CHOICE("shuffle", shuffles, &a->shuffle,
@@ -72,20 +116,29 @@ static mg_status parse(train_args *a, int argc, char **argv)
                     "end after so many steps in all; 0 = no limit"),
         CLI_OPT_U64("limit", "N", &a->limit, UINT32_MAX,
                     "use only the first N training images; 0 = all"),
-        CLI_OPT_FLAG("quiet", &a->quiet, "print the test result only"),
+        CLI_OPT_TEXT("save", "LIST", &a->save,
+                     "weights to keep, of best, last and epoch (each one's own file)"),
+        CLI_OPT_INT("keep", "N", &a->outputs.keep, 0, INT_MAX,
+                    "with --save epoch: only those of the latest N epochs; 0 = all"),
+        CLI_OPT_FLAG("tensorboard", &a->tensorboard, "write event files for TensorBoard"),
+        CLI_OPT_INT("verbose", "N", &a->verbose, 0, 2,
+                    "1 = a bar and a line per epoch, 2 = no bar, 0 = the test result only"),
+        CLI_OPT_FLAG("quiet", &a->quiet, "the same as --verbose 0"),
     };
     options[2].alias = "batch-size";
     const cli_syntax syntax = {
         .command = "train",
         .arguments = "",
-        .about = "Trains a network and keeps it in a run directory: config.json, metrics.csv, "
-                 "best.safetensors (best validation accuracy), last.safetensors and the state for "
-                 "--resume. Ctrl-C finishes the step and saves; a second one kills.",
+        .about =
+            "Trains a network and keeps it in a run directory: config.json, metrics.csv and "
+            ".jsonl, log.txt, best.safetensors (best validation accuracy), last.safetensors "
+            "and the state for --resume. Ctrl-C finishes the step and saves; a second one kills.",
         .options = options,
         .option_count = MG_COUNT_OF(options),
     };
     mg_status st = cli_parse(&syntax, argc, argv, NULL);
     if (!st && a->resume) st = check_resume(&syntax);
+    if (!st) st = read_outputs(a, &syntax);
     snprintf(o->optimizer, sizeof o->optimizer, "%s", a->optimizer);
     o->shuffle = !strcmp(a->shuffle, "epoch");
     a->model_given = cli_given(&syntax, "model");
@@ -105,6 +158,7 @@ static mg_status begin_new(train_run *run, float **params, const train_args *a)
     run->config.options = a->options;
     run->config.val_split = a->val_split;
     run->config.limit = (uint32_t)a->limit;
+    run->config.outputs = a->outputs;
     if (a->init) MG_TRY(mg__run_weights_path(&path, &dir, a->init));
     if (!a->init || a->model_given) MG_TRY(mg_model_load(&run->model, a->model));
     if (a->init) MG_TRY(mg_weights_load(&run->model, params, path, run->model));
@@ -127,14 +181,10 @@ static mg_status begin_again(train_run *run, const train_args *a)
     MG_TRY(mg_model_parse(&run->model, run->config.model_text, run->config.model_name));
     if (a->epochs_given) run->config.options.epochs = a->options.epochs;
     if (a->steps_given) run->config.options.max_steps = a->options.max_steps;
+    if (a->tensorboard) run->config.outputs.tensorboard = true;
 out:
     return st;
 }
-
-typedef struct train_data {
-    mg_dataset *all, *test; /* test: NULL if the set has no test files */
-    mg_dataset train, val;  /* views of `all` */
-} train_data;
 
 /* Divides the images as Keras does: the last part is for validation, rounded up. */
 static mg_status divide(train_data *data, train_run *run)
@@ -184,46 +234,6 @@ static mg_status open_device(train_run *run, const train_args *a)
     return run->config.device ? MG_OK : mg__fail(MG_ERR_MEMORY, "out of memory");
 }
 
-/* ---- what is shown ---- */
-
-static mg_status print_header(const train_run *run, const train_data *data)
-{
-    char *summary = NULL;
-    const char *reason = mg_backend_fallback_reason(run->backend);
-    const mg_status st = mg_model_summary(&summary, run->model);
-    if (st) return st;
-    printf("%s\n", summary);
-    printf("Device: %s\n", mg_backend_description(run->backend));
-    if (*reason) printf("No GPU: %s\n", reason);
-    printf("Data:   %s: %u training, %u validation, %u test images of %ux%ux%u\n", run->config.data,
-           data->train.count, data->val.count, data->test ? data->test->count : 0,
-           data->train.channels, data->train.height, data->train.width);
-    free(summary);
-    return MG_OK;
-}
-
-/* The only look at the test set: with the best weights, after training. */
-static mg_status test(const train_run *run, const mg_dataset *set)
-{
-    mg_status st;
-    cli_network best = {0};
-    mg_evaluation *e = NULL;
-    MG_TRY(cli_network_load(&best, run->dir, NULL));
-    if (set) {
-        MG_TRY(mg_evaluate(&e, run->backend, best.model, best.params, set));
-        printf("test: %.2f %% (%u of %u), loss %.4f\n", 100 * e->accuracy, e->correct, e->count,
-               e->loss);
-    }
-    if (run->best_epoch)
-        printf("saved: %s (epoch %d)\n", best.path, run->best_epoch);
-    else
-        printf("saved: %s (before the end of the first epoch)\n", best.path);
-out:
-    mg_evaluation_free(e);
-    cli_network_free(&best);
-    return st;
-}
-
 /* ---- the command ---- */
 
 static mg_status train(train_run *run, const train_args *a, const float *init)
@@ -235,9 +245,11 @@ static mg_status train(train_run *run, const train_args *a, const float *init)
         MG_TRY(train_run_resume(run, &done));
     else
         MG_TRY(train_run_create(run, a->out));
-    if (!run->quiet) printf("Run:    %s\n\n", run->dir);
+    MG_TRY(train_log_say(&run->log, run->verbose > 0, "Run:    %s\n\n", run->dir));
     if (done)
-        printf("This run is finished already; --epochs or --max-steps can take it further.\n");
+        MG_TRY(train_log_say(&run->log, true,
+                             "This run is finished already; --epochs or --max-steps can take it "
+                             "further.\n"));
     MG_TRY(cli_flush());
     if (!done) MG_TRY(train_run_go(run));
 out:
@@ -252,22 +264,26 @@ mg_status cmd_train(int argc, char **argv)
                     .device = "auto",
                     .optimizer = "adam",
                     .shuffle = "epoch",
+                    .save = "best,last",
+                    .verbose = 1,
                     .val_split = 0.1};
     train_run run = {0};
     train_data data = {0};
     float *init = NULL;
     MG_TRY(parse(&a, argc, argv));
-    run.quiet = a.quiet;
+    MG_TRY(train_log_begin(&run.log, argc, argv));
+    run.verbose = a.verbose;
     run.resumed = a.resume != NULL;
     MG_TRY(run.resumed ? begin_again(&run, &a) : begin_new(&run, &init, &a));
     MG_TRY(open_device(&run, &a));
     MG_TRY(load_data(&data, &run, a.data));
-    if (!run.quiet) MG_TRY(print_header(&run, &data));
+    MG_TRY(train_report_header(&run, &data));
     MG_TRY(mg_trainer_create(&run.trainer, run.backend, run.model, &data.train,
                              data.val.count ? &data.val : NULL, &run.config.options));
     MG_TRY(train(&run, &a, init));
-    MG_TRY(test(&run, data.test));
+    MG_TRY(train_report_result(&run, &data));
 out:
+    st = train_run_end(&run, st);
     train_run_free(&run);
     mg_dataset_free(data.all);
     mg_dataset_free(data.test);

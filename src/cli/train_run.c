@@ -1,5 +1,5 @@
 #define _POSIX_C_SOURCE 200809L /* sigaction, strdup */
-#include "train_run.h"
+#include "train_report.h"
 #include "term.h"
 #include <math.h>
 #include <signal.h>
@@ -37,37 +37,6 @@ static void catch_signals(void)
     }
 }
 
-/* ---- what is shown ---- */
-
-/* Figures that fit a terminal of 80 columns, and a bar in what is left. */
-static void show_progress(void *user, const mg_progress *p)
-{
-    enum { MIN_CELLS = 6, MAX_CELLS = 40 };
-    char head[40], tail[160], bar[TERM_BAR_SIZE];
-    (void)user;
-    const int before = snprintf(head, sizeof head, "epoch %d/%d ", p->epoch, p->epochs);
-    const int after =
-        snprintf(tail, sizeof tail, "%u/%u ETA %.0fs loss %.4f acc %.2f%% %.0f images/s", p->step,
-                 p->steps, p->eta_seconds, p->loss, 100 * p->accuracy, p->images_per_sec);
-    int cells = term_width(STDERR_FILENO) - 1 - before - after - 3; /* "[", "] " */
-    if (cells > MAX_CELLS) cells = MAX_CELLS;
-    term_bar(bar, sizeof bar, STDERR_FILENO, (double)p->step / p->steps, cells);
-    if (cells >= MIN_CELLS)
-        term_draw("%s[%s] %s", head, bar, tail);
-    else
-        term_draw("%s%s", head, tail);
-}
-
-static void print_epoch(const train_run *run, const mg_epoch *e)
-{
-    term_clear();
-    printf("epoch %d/%d  loss %.4f  accuracy %.2f %%", e->epoch, run->config.options.epochs,
-           e->loss, 100 * e->accuracy);
-    if (run->config.val_count)
-        printf("  val_loss %.4f  val_accuracy %.2f %%", e->val_loss, 100 * e->val_accuracy);
-    printf("  %.1f s  %.0f images/s\n", e->seconds, e->images_per_sec);
-}
-
 /* ---- trainer and run directory ---- */
 
 /* A step can spoil the weights after its loss was still finite; such weights replace no good ones.
@@ -82,14 +51,21 @@ static mg_status check_finite(const mg_train_state *state)
     return MG_OK;
 }
 
+static void note_position(train_run *run, const mg_train_state *state)
+{
+    run->best_epoch = state->best_epoch;
+    run->epoch = state->epoch;
+    run->cursor = state->cursor;
+}
+
 static mg_status save(train_run *run)
 {
     mg_status st;
     mg_train_state *state = NULL;
     MG_TRY(mg_trainer_save(run->trainer, &state));
     MG_TRY(check_finite(state));
-    MG_TRY(mg__run_save(run->dir, run->model, state));
-    run->best_epoch = state->best_epoch;
+    MG_TRY(mg__run_save(run->dir, run->model, state, &run->config.outputs));
+    note_position(run, state);
 out:
     mg_train_state_free(state);
     return st;
@@ -98,9 +74,9 @@ out:
 static mg_status on_epoch(void *user, const mg_epoch *epoch)
 {
     train_run *run = user;
-    const mg_status st = save(run);
+    mg_status st = save(run);
+    if (!st) st = train_report_epoch(run, epoch);
     if (st) return st;
-    if (!run->quiet) print_epoch(run, epoch);
     return cli_flush(); /* nobody reads any more: end, with nothing lost */
 }
 
@@ -124,6 +100,7 @@ mg_status train_run_create(train_run *run, const char *dir)
     run->dir = made;
     MG_TRY(mg__run_save_config(run->dir, &run->config));
     MG_TRY(save(run));
+    MG_TRY(train_log_open(&run->log, run->dir));
 out:
     return st;
 }
@@ -133,10 +110,11 @@ mg_status train_run_resume(train_run *run, bool *done)
     mg_status st;
     mg_train_state *state = NULL;
     const mg_train_options *o = &run->config.options;
-    MG_TRY(mg__run_load(&state, run->dir, run->model));
+    MG_TRY(mg__run_load(&state, run->dir, run->model, &run->config.outputs));
     MG_TRY(mg_trainer_restore(run->trainer, state));
     MG_TRY(mg__run_save_config(run->dir, &run->config));
-    run->best_epoch = state->best_epoch;
+    MG_TRY(train_log_open(&run->log, run->dir));
+    note_position(run, state);
     *done = state->epoch >= (uint32_t)o->epochs || (o->max_steps && state->step >= o->max_steps);
 out:
     mg_train_state_free(state);
@@ -146,7 +124,7 @@ out:
 mg_status train_run_go(train_run *run)
 {
     const mg_train_hooks hooks = {.user = run,
-                                  .progress = run->quiet ? NULL : show_progress,
+                                  .progress = run->verbose == 1 ? train_report_progress : NULL,
                                   .epoch = on_epoch,
                                   .stop = on_stop};
     catch_signals();
@@ -163,8 +141,18 @@ mg_status train_run_go(train_run *run)
     return st;
 }
 
+mg_status train_run_end(train_run *run, mg_status st)
+{
+    char how[1024];
+    if (!run->log.path) return st;
+    snprintf(how, sizeof how, "%s", st ? mg_last_error() : "finished");
+    const mg_status logged = train_log_end(&run->log, how);
+    return st ? mg__fail(st, "%s", how) : logged; /* the log's failure is not the first one */
+}
+
 void train_run_free(train_run *run)
 {
+    train_log_free(&run->log);
     mg_trainer_free(run->trainer);
     mg_backend_close(run->backend);
     mg_model_free(run->model);

@@ -4,17 +4,25 @@
 #define CLI_TRAIN_RUN_H
 
 #include "cli.h"
+#include "train_log.h"
 
 typedef struct train_run {
     mg_run_config config;
     mg_model *model;
     mg_backend *backend;
     mg_trainer *trainer;
-    char *dir;      /* NULL until train_run_create */
-    int best_epoch; /* of the state last saved or loaded */
-    bool quiet;     /* no bar, no line per epoch */
+    char *dir; /* NULL until train_run_create */
+    train_log log;
+    int best_epoch;         /* of the state last saved or loaded, as the two that follow */
+    uint32_t epoch, cursor; /* epochs finished; images of the present one already used */
+    int verbose;            /* 0: the test result only; 1: a bar and a line per epoch; 2: no bar */
     bool resumed;
 } train_run;
+
+typedef struct train_data {
+    mg_dataset *all, *test; /* test: NULL if the set has no test files */
+    mg_dataset train, val;  /* views of `all` */
+} train_data;
 
 /* Makes the run directory, `dir` or a new one under runs/ if it is NULL, and saves the trainer's
  * initial state in it, so that a run can be resumed from its very beginning.
@@ -28,6 +36,9 @@ mg_status train_run_resume(train_run *run, bool *done);
 /* Trains to the end, saving after every epoch and at the end. SIGINT or SIGTERM: finishes the step,
  * saves, MG_ERR_INTERRUPTED; a second one kills. MG_ERR_NUMERIC: what was last saved is kept. */
 mg_status train_run_go(train_run *run);
+
+/* Writes the log's last line, which says how `st` came; returns `st`, with its message. */
+mg_status train_run_end(train_run *run, mg_status st);
 
 void train_run_free(train_run *run); /* frees the members */
 

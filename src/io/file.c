@@ -10,15 +10,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-char *mg__format(const char *fmt, ...)
+char *mg__vformat(const char *fmt, va_list args)
 {
-    va_list args, again;
-    va_start(args, fmt);
+    va_list again;
     va_copy(again, args);
     const int length = vsnprintf(NULL, 0, fmt, args);
     char *text = length < 0 ? NULL : malloc((size_t)length + 1);
     if (text) vsnprintf(text, (size_t)length + 1, fmt, again);
     va_end(again);
+    return text;
+}
+
+char *mg__format(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *text = mg__vformat(fmt, args);
     va_end(args);
     return text;
 }
@@ -175,6 +182,35 @@ out:
     if (dir >= 0) close(dir);
     free(temporary);
     return st;
+}
+
+mg_status mg__file_append(const char *path, const void *bytes, size_t size)
+{
+    mg_status st = MG_OK;
+    struct stat info;
+    const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) MG_FAIL(MG_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
+    if (fstat(fd, &info)) MG_FAIL(MG_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
+    if (!write_all(fd, bytes, size)) {
+        const int error = errno;
+        (void)!ftruncate(fd, info.st_size); /* of a part that was written */
+        MG_FAIL(MG_ERR_IO, "%s: cannot write: %s", path, strerror(error));
+    }
+out:
+    if (fd >= 0) close(fd);
+    return st;
+}
+
+mg_status mg__file_extend(const char *path, const void *bytes, size_t size)
+{
+    uint8_t *found = NULL;
+    size_t length = 0;
+    mg_status st = mg__file_read(&found, &length, path, size);
+    const bool begins = st == MG_ERR_NOT_FOUND || (!st && memcmp(found, bytes, length) == 0);
+    free(found);
+    if (st == MG_ERR_IO || st == MG_ERR_MEMORY) return st;
+    return begins ? mg__file_append(path, (const uint8_t *)bytes + length, size - length)
+                  : mg__file_replace(path, &(mg_slice){bytes, size}, 1);
 }
 
 /* True if `path` is a directory now; else errno says why not. */

@@ -18,11 +18,19 @@ typedef struct mg_slice {
 } mg_slice;
 mg_status mg__file_replace(const char *path, const mg_slice *slices, int count);
 
+/* Appends to `path`, which is made if it is not there. On failure the file is as it was. */
+mg_status mg__file_append(const char *path, const void *bytes, size_t size);
+
+/* Makes `path` hold these bytes: if the file is a beginning of them, by appending the rest, so that
+ * a program that follows the file sees it grow; else by replacing it. */
+mg_status mg__file_extend(const char *path, const void *bytes, size_t size);
+
 /* mkdir -p. */
 mg_status mg__make_dirs(const char *path);
 
 /* printf into a malloc'd string; NULL when out of memory. */
 char *mg__format(const char *fmt, ...) MG_PRINTF(1, 2);
+char *mg__vformat(const char *fmt, va_list args) MG_PRINTF(1, 0);
 
 /* Text out of a file, made fit for a message: cut to MG_SHOWN_SIZE - 1 bytes, with '?' for every
  * byte that is no printable ASCII (so no file can write to a terminal or break the line). Returns

@@ -31,6 +31,40 @@ static bool holds(const char *dir, const char *name)
     return found;
 }
 
+int mg__run_epoch_of(const char *name)
+{
+    char again[MG_RUN_EPOCH_SIZE];
+    int epoch;
+    if (sscanf(name, "epoch-%9d", &epoch) != 1 || epoch < 1) return 0;
+    snprintf(again, sizeof again, MG_RUN_EPOCH, epoch);
+    return strcmp(name, again) == 0 ? epoch : 0;
+}
+
+/* The name of the latest epoch's weights; false if there are none. */
+static bool latest_epoch(char name[MG_RUN_EPOCH_SIZE], const char *dir)
+{
+    int latest = 0;
+    DIR *entries = opendir(dir);
+    for (struct dirent *entry; entries && (entry = readdir(entries));) {
+        const int epoch = mg__run_epoch_of(entry->d_name);
+        if (epoch > latest) latest = epoch;
+    }
+    if (entries) closedir(entries);
+    snprintf(name, MG_RUN_EPOCH_SIZE, MG_RUN_EPOCH, latest);
+    return latest > 0;
+}
+
+/* The name of the weights that stand for the run; false if there are none. */
+static bool find_weights(char name[MG_RUN_EPOCH_SIZE], const char *dir)
+{
+    const char *found = holds(dir, MG_RUN_BEST)   ? MG_RUN_BEST
+                        : holds(dir, MG_RUN_LAST) ? MG_RUN_LAST
+                                                  : NULL;
+    if (!found) return latest_epoch(name, dir);
+    snprintf(name, MG_RUN_EPOCH_SIZE, "%s", found);
+    return true;
+}
+
 /* "runs/20260801-093000-lenet5"; of a model file's path only the last part, in characters that
  * every file system and shell takes. */
 static char *new_dir_name(const char *model_name)
@@ -83,13 +117,22 @@ static bool has_foreign_config(const char *dir)
 
 mg_status mg__run_make_dir(const char *dir)
 {
-    static const char *const names[] = {MG_RUN_STATE, MG_RUN_LAST, MG_RUN_BEST, MG_RUN_METRICS};
+    static const char *const names[] = {MG_RUN_STATE,
+                                        MG_RUN_LAST,
+                                        MG_RUN_BEST,
+                                        MG_RUN_CSV,
+                                        MG_RUN_JSONL,
+                                        MG_RUN_LOG,
+                                        MG_RUN_TRAIN "/" MG_RUN_EVENTS,
+                                        MG_RUN_VALIDATION "/" MG_RUN_EVENTS};
     mg_status st;
+    char epoch[MG_RUN_EPOCH_SIZE];
     const char *found = NULL;
     MG_TRY(mg__make_dirs(dir));
     if (has_foreign_config(dir)) found = MG_RUN_CONFIG;
     for (int i = 0; i < MG_COUNT_OF(names) && !found; i++)
         if (holds(dir, names[i])) found = names[i];
+    if (!found && latest_epoch(epoch, dir)) found = epoch;
     if (found)
         MG_FAIL(MG_ERR_INVALID,
                 "%s: holds a run already (%s): resume it or choose another directory", dir, found);
@@ -102,9 +145,8 @@ out:
 static bool run_time(struct timespec *out, const char *dir)
 {
     struct stat info;
-    char *state = mg__format("%s/" MG_RUN_STATE, dir);
-    const bool found =
-        state && stat(state, &info) == 0 && (holds(dir, MG_RUN_BEST) || holds(dir, MG_RUN_LAST));
+    char *state = mg__format("%s/" MG_RUN_STATE, dir), name[MG_RUN_EPOCH_SIZE];
+    const bool found = state && stat(state, &info) == 0 && find_weights(name, dir);
     if (found) *out = info.st_mtim;
     free(state);
     return found;
@@ -158,16 +200,17 @@ static mg_status find_dir(char **dir, const char *run_or_file)
 mg_status mg__run_weights_path(char **out, char **out_dir, const char *run_or_file)
 {
     mg_status st;
-    char *dir = NULL, *path = NULL;
+    char *dir = NULL, *path = NULL, name[MG_RUN_EPOCH_SIZE];
     MG_TRY(find_dir(&dir, run_or_file));
     if (!dir) {
         path = mg__format("%s", run_or_file);
         if (!path) MG_FAIL(MG_ERR_MEMORY, "out of memory");
     } else {
-        const char *name = holds(dir, MG_RUN_BEST) ? MG_RUN_BEST : MG_RUN_LAST;
-        if (!holds(dir, name))
+        if (!find_weights(name, dir))
             MG_FAIL(MG_ERR_NOT_FOUND,
-                    "%s: no weights in this directory (" MG_RUN_BEST " or " MG_RUN_LAST ")", dir);
+                    "%s: no weights in this directory (" MG_RUN_BEST ", " MG_RUN_LAST
+                    " or those of an epoch)",
+                    dir);
         MG_TRY(mg__run_file(&path, dir, name));
     }
     *out = path;

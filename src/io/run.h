@@ -1,21 +1,34 @@
 /* A run directory: what one training leaves behind.
  *
- *     config.json            options, model, data, versions
- *     state.safetensors      all that --resume needs: weights, optimizer, position, history
- *     last.safetensors       the weights after the last epoch (or at the interruption)
- *     best.safetensors       the weights of the best epoch
- *     metrics.csv            one line per epoch
+ *     config.json              options, model, data, versions
+ *     state.safetensors        all that --resume needs: weights, optimizer, position, history
+ *     last.safetensors         the weights after the last epoch (or at the interruption)
+ *     best.safetensors         the weights of the best epoch
+ *     epoch-0001.safetensors   the weights after that epoch, for each one that is kept
+ *     metrics.csv              one line per epoch
+ *     metrics.jsonl            the same, each line a JSON object
+ *     train, validation        the same for TensorBoard (io/tensorboard.h)
+ *     log.txt                  what was printed (cli/train_log.h)
  *
- * Every file is replaced by rename, so none is ever half written. state.safetensors is written
- * first and is the only truth: a kill between two files is mended at resume, which rewrites the
- * others from it. */
+ * The last two grow; every other file is replaced by rename, so none is ever half written.
+ * state.safetensors is written first and is the only truth: a kill between two files is mended at
+ * resume, which rewrites the others from it. */
 #ifndef MG_RUN_H
 #define MG_RUN_H
 
 #include "mnist_gpu/train.h"
 
+/* What a run writes beside its state and metrics. */
+typedef struct mg_run_outputs {
+    bool best, last, epoch; /* weights: of the best epoch, the last, each one */
+    int keep;               /* only the latest so many of each epoch's; 0 = all */
+    bool tensorboard;       /* event files */
+    double started;         /* when the run began, Unix time; event files count from it */
+} mg_run_outputs;
+
 typedef struct mg_run_config {
     mg_train_options options;
+    mg_run_outputs outputs;
     char *model_name, *model_text; /* malloc'd */
     char *data;                    /* directory, malloc'd */
     char *device;                  /* name of the backend, malloc'd */
@@ -37,15 +50,18 @@ mg_status mg__run_latest(char **out);
 mg_status mg__run_save_config(const char *dir, const mg_run_config *config);
 mg_status mg__run_load_config(mg_run_config *out, const char *dir);
 
-/* Writes state, last, best (if the state's last epoch is its best, and it has just ended) and
- * metrics. */
-mg_status mg__run_save(const char *dir, const mg_model *model, const mg_train_state *state);
+/* Writes state and metrics, and of the outputs: last; best, if the state's last epoch is its best
+ * and has just ended; epoch, if one has just ended; event files. */
+mg_status mg__run_save(const char *dir, const mg_model *model, const mg_train_state *state,
+                       const mg_run_outputs *outputs);
 /* Reads the state back and mends the other files. MG_ERR_MISMATCH names the difference to `model`.
  */
-mg_status mg__run_load(mg_train_state **out, const char *dir, const mg_model *model);
+mg_status mg__run_load(mg_train_state **out, const char *dir, const mg_model *model,
+                       const mg_run_outputs *outputs);
 
-/* The weights file that RUN|WEIGHTS|NULL names: a directory's best.safetensors (else last), a file
- * itself, the latest run for NULL. *out malloc'd; *out_dir (malloc'd) the run directory or NULL. */
+/* The weights file that RUN|WEIGHTS|NULL names: a directory's best.safetensors (else last, else the
+ * latest epoch's), a file itself, the latest run for NULL. *out malloc'd; *out_dir (malloc'd) the
+ * run directory or NULL. MG_ERR_NOT_FOUND: there is none. */
 mg_status mg__run_weights_path(char **out, char **out_dir, const char *run_or_file);
 
 #endif

@@ -46,6 +46,12 @@ static const field fields[] = {
     FIELD(U32, "limit", limit, 0, UINT32_MAX),
     FIELD(U32, "train_count", train_count, 0, UINT32_MAX),
     FIELD(U32, "val_count", val_count, 0, UINT32_MAX),
+    FIELD(BOOLEAN, "save_best", outputs.best, 0, 0),
+    FIELD(BOOLEAN, "save_last", outputs.last, 0, 0),
+    FIELD(BOOLEAN, "save_epoch", outputs.epoch, 0, 0),
+    FIELD(INT, "keep", outputs.keep, 0, INT_MAX),
+    FIELD(BOOLEAN, "tensorboard", outputs.tensorboard, 0, 0),
+    FIELD(REAL, "started", outputs.started, 0, 1e12),
     FIELD(TEXT, "model", model_text, 0, 0),
 };
 
