@@ -86,7 +86,7 @@ for value in 3 -1 x '' 1.0; do
     run "$program" train --verbose "$value"
     exits 2 '--verbose: expected a whole number from 0 to 2'
 done
-for value in foo best,foo best,best best, ,best 'best last' BEST; do
+for value in foo best,foo best,best 'best,' ',best' 'best last' BEST; do
     run "$program" train --save "$value"
     exits 2 '--save: expected a list of best, last and epoch, each once, found'
 done
@@ -151,7 +151,7 @@ for file in config.json metrics.csv metrics.jsonl best.safetensors last.safetens
     state.safetensors log.txt; do
     check "a/$file is there" [ -s a/$file ]
 done
-check "and nothing else" [ "$(ls a | wc -l)" = 7 ]
+check "and nothing else" [ "$(echo a/* | wc -w)" = 7 ]
 for line in '^ *Images  *Loss  *Accuracy$' '^train  *90  *[0-9.]*  *[0-9.]* %$' '^val  *10 ' \
     '^test  *20 ' '^train - test  *[+-][0-9.]*  *[+-][0-9.]* points$'; do
     check "stdout has '$line'" grep -q -- "$line" out
@@ -219,19 +219,19 @@ exits 2 '--lr cannot be changed'
 
 # ---- what is kept ----
 
-weights() { echo "$(cd "$1" && echo *.safetensors)"; }
+weights() { (cd "$1" && echo ./*.safetensors); }
 train --epochs 4 --out k1 --save last --quiet
 exits 0 '^saved: k1/last.safetensors (epoch 4)$'
-check "last alone" [ "$(weights k1)" = "last.safetensors state.safetensors" ]
+check "last alone" [ "$(weights k1)" = "./last.safetensors ./state.safetensors" ]
 same a/last.safetensors k1/last.safetensors
 run "$program" eval k1
 exits 0 '^Weights: k1/last.safetensors'
 train --epochs 3 --out k2 --save epoch --keep 2 --tensorboard --quiet
 exits 0 '^saved: k2/epoch-0003.safetensors (epoch 3)$'
-check "the last two" [ "$(weights k2)" = "epoch-0002.safetensors epoch-0003.safetensors state.safetensors" ]
+check "the last two" [ "$(weights k2)" = "./epoch-0002.safetensors ./epoch-0003.safetensors ./state.safetensors" ]
 run "$program" train --resume k2 --epochs 4 --quiet
 exits 0 '^saved: k2/epoch-0004.safetensors (epoch 4)$'
-check "resuming keeps to it" [ "$(weights k2)" = "epoch-0003.safetensors epoch-0004.safetensors state.safetensors" ]
+check "resuming keeps to it" [ "$(weights k2)" = "./epoch-0003.safetensors ./epoch-0004.safetensors ./state.safetensors" ]
 same a/last.safetensors k2/epoch-0004.safetensors
 run "$program" predict --weights k2 3.pgm
 exits 0
@@ -240,7 +240,7 @@ for file in k2/train/events.out.tfevents k2/validation/events.out.tfevents; do
 done
 train --epochs 4 --out k3 --save best,epoch --max-steps 20 --quiet
 exits 0 '^saved: k3/best.safetensors'
-check "all epochs" [ "$(weights k3)" = "best.safetensors epoch-0001.safetensors state.safetensors" ]
+check "all epochs" [ "$(weights k3)" = "./best.safetensors ./epoch-0001.safetensors ./state.safetensors" ]
 train --epochs 4 --out k4 --save best --max-steps 2 --quiet
 exits 0 '^saved: k4 (no weights: no epoch has ended)$'
 run "$program" eval k4
@@ -301,6 +301,12 @@ for split in val train; do
     exits 0 "^$split: "
 done
 check "the run's training images" grep -q 'of 90)' out
+run "$program" eval a --split all
+exits 0 '^val  *10 '
+same <(grep '^train  \|^val  \|^test  \|^train - test' a/log.txt) <(grep '^t\|^v' out)
+run "$program" eval a/best.safetensors --split all --data tiny
+exits 0 '^train  *100 '
+check "no validation without a run" not grep -q '^val' out
 run "$program" eval a/best.safetensors --split val --data tiny
 exits 2 'no run'
 run "$program" eval a --model lenet5
@@ -391,6 +397,14 @@ if command -v python3 >/dev/null; then
     code=$? last="eval --json"
     check "eval prints JSON" [ $code = 0 ]
     check "with a confusion matrix" grep -q '"confusion"' pretty
+    "$program" eval a --split all --json | python3 -c '
+import json, sys
+found = json.load(sys.stdin)
+train, val, test = found["splits"]
+assert [train["split"], val["count"], test["split"]] == ["train", 10, "test"], found
+assert abs(train["accuracy"] - test["accuracy"] - found["gap"]["accuracy"]) < 1e-6, found'
+    code=$? last="eval --split all --json"
+    check "eval prints all splits as JSON" [ $code = 0 ]
     "$program" predict --weights a --json --top 2 0.pgm noise 9.pgm 2>err | python3 -m json.tool >pretty
     code=$? last="predict --json"
     check "predict prints JSON" [ $code = 0 ]

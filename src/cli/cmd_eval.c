@@ -1,6 +1,7 @@
 /* mnist_gpu eval: a trained network on a part of the data. */
 #include "cli.h"
 #include "options.h"
+#include "splits.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +15,10 @@ typedef struct eval_args {
 
 static mg_status parse(eval_args *a, int argc, char **argv)
 {
-    static const char *const splits[] = {"test", "val", "train", NULL};
+    static const char *const splits[] = {"test", "val", "train", "all", NULL};
     cli_option options[] = {
-        CLI_OPT_CHOICE("split", splits, &a->split, "which images; val needs a run"),
+        CLI_OPT_CHOICE("split", splits, &a->split,
+                       "which images; val needs a run; all: one table of all three"),
         CLI_OPT_TEXT("data", "DIR", &a->data, "IDX files [the run's, else searched for]"),
         CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
         CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
@@ -174,23 +176,89 @@ static mg_status print_json(const eval_args *a, const cli_network *n, const mg_b
                   cli_json_number(e->loss), "classes", classes, "confusion", confusion));
 }
 
+/* ---- all parts ---- */
+
+static mg_status evaluate_all(cli_splits *out, const eval_args *a, const cli_network *n,
+                              mg_backend *backend)
+{
+    mg_status st;
+    char *dir = NULL;
+    mg_dataset *training = NULL, *test = NULL, part;
+    MG_TRY(cli_find_data(&dir, a->data ? a->data : n->config.data));
+    MG_TRY(mg_dataset_load(&training, dir, MG_SPLIT_TRAIN));
+    MG_TRY(mg_dataset_load(&test, dir, MG_SPLIT_TEST));
+    MG_TRY(cut_training(&part, training, n, "train"));
+    MG_TRY(cli_splits_add(out, "train", backend, n, &part));
+    if (n->config.val_count) {
+        MG_TRY(cut_training(&part, training, n, "val"));
+        MG_TRY(cli_splits_add(out, "val", backend, n, &part));
+    }
+    MG_TRY(cli_splits_add(out, "test", backend, n, test));
+out:
+    mg_dataset_free(training);
+    mg_dataset_free(test);
+    free(dir);
+    return st;
+}
+
+static mg_status print_all_json(const cli_network *n, const mg_backend *backend,
+                                const cli_splits *splits)
+{
+    json_t *root =
+        json_pack("{s:o, s:o, s:s}", "weights", cli_json_text(n->path), "model",
+                  cli_json_text(mg_model_name(n->model)), "device", mg_backend_name(backend));
+    if (json_object_update_new(root, cli_splits_json(splits)) != 0) {
+        json_decref(root);
+        root = NULL;
+    }
+    return cli_print_json(root);
+}
+
+static mg_status print_all(const cli_network *n, const cli_splits *splits)
+{
+    char *table = cli_splits_text(splits);
+    if (!table) return mg__fail(MG_ERR_MEMORY, "out of memory");
+    printf("Weights: %s (%s)\n\n%s", n->path, mg_model_name(n->model), table);
+    free(table);
+    return MG_OK;
+}
+
+/* ---- the command ---- */
+
+static mg_status eval_all(const eval_args *a, const cli_network *n, mg_backend *backend)
+{
+    cli_splits splits = {0};
+    const mg_status st = evaluate_all(&splits, a, n, backend);
+    if (st) return st;
+    return a->json ? print_all_json(n, backend, &splits) : print_all(n, &splits);
+}
+
+static mg_status eval_one(const eval_args *a, const cli_network *n, mg_backend *backend)
+{
+    mg_status st;
+    mg_evaluation *evaluation = NULL;
+    MG_TRY(evaluate(&evaluation, a, n, backend));
+    if (a->json)
+        MG_TRY(print_json(a, n, backend, evaluation));
+    else
+        print_evaluation(a, n, evaluation);
+out:
+    mg_evaluation_free(evaluation);
+    return st;
+}
+
 mg_status cmd_eval(int argc, char **argv)
 {
     mg_status st;
     eval_args a = {.split = "test", .device = "auto"};
     cli_network network = {0};
     mg_backend *backend = NULL;
-    mg_evaluation *evaluation = NULL;
     MG_TRY(parse(&a, argc, argv));
     MG_TRY(mg_backend_open(&backend, a.device, a.threads));
     MG_TRY(cli_network_load(&network, a.run_or_file, a.model));
-    MG_TRY(evaluate(&evaluation, &a, &network, backend));
-    if (a.json)
-        MG_TRY(print_json(&a, &network, backend, evaluation));
-    else
-        print_evaluation(&a, &network, evaluation);
+    MG_TRY(!strcmp(a.split, "all") ? eval_all(&a, &network, backend)
+                                   : eval_one(&a, &network, backend));
 out:
-    mg_evaluation_free(evaluation);
     cli_network_free(&network);
     mg_backend_close(backend);
     return st;
