@@ -335,6 +335,16 @@ exits 0 '44,426'
 check "stages end with advance" grep -q '^ *[0-9]*  advance$' out
 run "$program" summary a
 exits 0 '^dense1'
+run "$program" summary --model deep.net --batch 2 # 4 FLOP a weight and image, 6 with a dx
+exits 0 '^Training with adam, batches of 2$'
+check "work and memory of a layer" grep -q '^dense1  *62,720  *31.7 kB  *31.7 kB  *63.5 kB  *512 B$' out
+check "and of all" grep -q '^total  *63,920  *32.5 kB ' out
+run "$program" summary --optimizer adamm
+exits 2 'no optimizer "adamm"'
+for value in 0 -1 65537 x ''; do
+    run "$program" summary --batch "$value"
+    exits 2 '--batch: expected a whole number from 1 to 65536'
+done
 
 # ---- bench ----
 
@@ -397,6 +407,15 @@ if command -v python3 >/dev/null; then
     code=$? last="eval --json"
     check "eval prints JSON" [ $code = 0 ]
     check "with a confusion matrix" grep -q '"confusion"' pretty
+    "$program" summary --model deep.net --batch 2 --json --plan --device cpu | python3 -c '
+import json, sys
+found = json.load(sys.stdin)
+assert [l["output"] for l in found["layers"]] == [[1, 28, 28]] + 4 * [[10, 1, 1]], found
+assert sum(l["parameters"] for l in found["layers"]) == found["total"]["parameters"] == 7960, found
+assert found["total"]["step_flops"] == 63920, found
+assert found["plan"]["stages"][-1] == "advance", found'
+    code=$? last="summary --json"
+    check "summary prints JSON" [ $code = 0 ]
     "$program" eval a --split all --json | python3 -c '
 import json, sys
 found = json.load(sys.stdin)
