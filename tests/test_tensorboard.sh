@@ -49,6 +49,21 @@ for run in sys.argv[2:]:
 PYTHON
 }
 
+# follow DIR: a TensorBoard that is running sees the epochs of a run that goes on.
+follow() {
+    "$python" - "$program" "$1" <<'PYTHON'
+import subprocess, sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+program, directory = sys.argv[1:]
+events = EventAccumulator(f"{directory}/train").Reload()
+before = len(events.Scalars("epoch_loss"))
+subprocess.run([program, "train", "--resume", directory, "--epochs", str(before + 3), "--quiet"],
+               check=True, stdout=subprocess.DEVNULL)
+print([s.step for s in events.Reload().Scalars("epoch_loss")])
+PYTHON
+}
+
 tested=0
 find_python tensorboard
 if [ -n "$python" ]; then
@@ -57,6 +72,8 @@ if [ -n "$python" ]; then
     run compare_events plain train
     exits 0 'plain/train: 2 epochs'
     check "no validation, no such run" [ ! -e plain/validation ]
+    run follow run
+    exits 0 '^\[1, 2, 3, 4, 5, 6, 7, 8\]$'
     tested=1
 else
     skip "no Python with TensorBoard"
@@ -79,7 +96,7 @@ PYTHON
 find_python pandas
 if [ -n "$python" ]; then
     run compare_metrics run
-    exits 0 'run: 5 epochs, 5 validated'
+    exits 0 'run: [58] epochs, [58] validated'
     run compare_metrics plain
     exits 0 'plain: 2 epochs, 0 validated'
     tested=1

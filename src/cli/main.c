@@ -20,7 +20,7 @@ static const struct command {
     {"train", cmd_train, "train a network, or go on with a training"},
     {"eval", cmd_eval, "evaluate weights: accuracy, loss, per class, confusion matrix"},
     {"predict", cmd_predict, "say what pictures show"},
-    {"summary", cmd_summary, "show a model's layers, or the stages of its training step"},
+    {"summary", cmd_summary, "show a model's layers, their work and memory, and the training step"},
     {"check", cmd_check, "check this machine's GPU or CPU against the reference, op by op"},
     {"bench", cmd_bench, "time a training step and its stages"},
     {"info", cmd_info, "show version, features, CPU and GPUs"},
