@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_OPTIONS = 32, MAX_WORD = 63 };
+enum { MAX_OPTIONS = 64, MAX_WORD = 63 };
 
 /* ---- the nearest word ---- */
 
