@@ -20,10 +20,10 @@ run "$program" --version
 exits 0 '^mnist_gpu [0-9]'
 run "$program" --help
 exits 0 '^Usage: mnist_gpu COMMAND'
-for command in train eval predict summary bench check info data; do
+for command in train eval predict summary recipes bench check info data; do
     check "--help lists $command" grep -q "^  $command " out
 done
-for command in train eval predict summary bench check info data; do
+for command in train eval predict summary recipes bench check info data; do
     for flag in --help -h; do
         run "$program" "$command" $flag
         exits 0 "^Usage: mnist_gpu $command"
@@ -198,6 +198,45 @@ train --out /dev/null/x
 exits 1 '/dev/null'
 train --limit 1 --val-split 0.5
 exits 1 'no training images left'
+
+# ---- models changed by options, recipes ----
+
+train --loss 'softmax_xent # with a comment' --normalize raw --epochs 1 --quiet --out raw
+exits 0
+check "the model was changed" grep -q 'input 1x28x28 mean=0 std=0.00392156862745098\\n' raw/config.json
+train --normalize 0.5,0.25 --epochs 1 --quiet --out half
+exits 0
+check "the model was changed" grep -q 'input 1x28x28 mean=0.5 std=0.25\\n' half/config.json
+for value in 3 raw,1 0.5, 0.5,0 0.5,-1 nan,1 0.5,nan 0.5,1x ''; do
+    train --normalize "$value" --out no
+    exits 2 '--normalize: '
+done
+train --loss relu --out no
+exits 1 'the last layer'
+train --loss foo --out no
+exits 1 'tiny.net:3: unknown layer "foo"'
+train --loss $'relu\nsoftmax_xent' --out no
+exits 2 'one line'
+check "nothing is left behind" [ ! -e no ]
+
+run "$program" recipes --json
+exits 0 '"published": "98.72 % (validation)"'
+run "$program" recipes
+exits 0 '^keras-lenet5: .* 98.72 %'
+recipes=$(sed -n 's/^\([a-z0-9-]*\): .*/\1/p' out)
+check "six recipes" [ "$(echo "$recipes" | wc -l)" = 6 ]
+for recipe in $recipes; do
+    run "$program" train --recipe "$recipe" --data tiny --device cpu --limit 8 --batch 2 --epochs 1 \
+        --quiet --out "of-$recipe"
+    exits 0
+    check "options override the recipe" grep -q '"batch": 2,' "of-$recipe/config.json"
+done
+check "the recipe's options" grep -q '"model_name": "lenet-valid"' of-go-lenet/config.json
+check "the recipe's loss" grep -q '\\nmse\\n' of-go-lenet/config.json
+run "$program" train --recipe keras-lenet --out no
+exits 2 'no recipe "keras-lenet" (nearest: keras-lenet5; known: go-lenet'
+run "$program" train --recipe go-lenet --resume a
+exits 2 'cannot be changed with --resume'
 
 # ---- going on ----
 

@@ -33,6 +33,13 @@ mg_status mg_model_load(mg_model **out, const char *preset_or_path);
 
 void mg_model_free(mg_model *model); /* NULL is fine */
 
+/* A copy of `model` with another first or last line: with the input normalised as
+ * (pixel / 255 - mean) / std, std > 0; or with another loss, a line of model text as "mse" or
+ * "softmax_xent". *out: owned by the caller. MG_ERR_FORMAT as in mg_model_parse. */
+mg_status mg_model_with_normalization(mg_model **out, const mg_model *model, double mean,
+                                      double std);
+mg_status mg_model_with_loss(mg_model **out, const mg_model *model, const char *loss);
+
 /* The canonical text: every key written out; parsing it gives the same model. Owned by the model.
  */
 const char *mg_model_text(const mg_model *model);

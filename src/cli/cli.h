@@ -20,6 +20,7 @@ mg_status cmd_train(int argc, char **argv);
 mg_status cmd_eval(int argc, char **argv);
 mg_status cmd_predict(int argc, char **argv);
 mg_status cmd_summary(int argc, char **argv);
+mg_status cmd_recipes(int argc, char **argv);
 mg_status cmd_check(int argc, char **argv);
 mg_status cmd_bench(int argc, char **argv);
 mg_status cmd_info(int argc, char **argv);

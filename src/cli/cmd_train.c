@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "mnist_gpu/weights.h"
 #include "options.h"
+#include "recipes.h"
 #include "train_report.h"
 #include <limits.h>
 #include <math.h>
@@ -14,6 +15,8 @@
 typedef struct train_args {
     mg_train_options options;
     const char *model, *data, *device, *out, *resume, *init, *optimizer, *shuffle;
+    const char *recipe, *loss, *normalize;
+    char *recipe_words; /* what the options of a recipe point into */
     double val_split;
     uint64_t limit;
     int threads;
@@ -89,9 +92,19 @@ static mg_status parse(train_args *a, int argc, char **argv)
     static const char *const optimizers[] = {"adam", "sgd", NULL};
     static const char *const shuffles[] = {"epoch", "none", NULL};
     mg_train_options *o = &a->options;
+    char **all = NULL;
     cli_option options[] = {
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model,
                      "lenet5, lenet-valid, lenet-61k, or a file of model text"),
+        CLI_OPT_TEXT("recipe", "NAME", &a->recipe,
+                     "the training of another system, see mnist_gpu recipes; other options "
+                     "override it"),
+        CLI_OPT_TEXT("loss", "LINE", &a->loss,
+                     "the model's last line: softmax_xent, mse, or with arguments, as "
+                     "\"softmax_xent smoothing=0.1\""),
+        CLI_OPT_TEXT("normalize", "HOW", &a->normalize,
+                     "pixels become 0 to 255 (raw), 0 to 1 (unit), MNIST's mean 0 and deviation 1 "
+                     "(standard), or (pixel / 255 - MEAN) / STD (MEAN,STD) [as the model says]"),
         CLI_OPT_INT("epochs", "N", &o->epochs, 1, INT_MAX, "passes over the training images"),
         CLI_OPT_INT("batch", "N", &o->batch, 1, 65536, "images in a step"),
         CLI_OPT_DOUBLE("lr", "X", &o->lr, 0, 1e30, CLI_ABOVE_MIN, "learning rate"),
@@ -125,7 +138,6 @@ static mg_status parse(train_args *a, int argc, char **argv)
                     "1 = a bar and a line per epoch, 2 = no bar, 0 = the test result only"),
         CLI_OPT_FLAG("quiet", &a->quiet, "the same as --verbose 0"),
     };
-    options[2].alias = "batch-size";
     const cli_syntax syntax = {
         .command = "train",
         .arguments = "",
@@ -136,9 +148,13 @@ static mg_status parse(train_args *a, int argc, char **argv)
         .options = options,
         .option_count = MG_COUNT_OF(options),
     };
-    mg_status st = cli_parse(&syntax, argc, argv, NULL);
+    for (int i = 0; i < MG_COUNT_OF(options); i++)
+        if (!strcmp(options[i].name, "batch")) options[i].alias = "batch-size";
+    mg_status st = cli_recipe_expand(&all, &argc, &a->recipe_words, argc, argv);
+    if (!st) st = cli_parse(&syntax, argc, all, NULL);
     if (!st && a->resume) st = check_resume(&syntax);
     if (!st) st = read_outputs(a, &syntax);
+    free(all);
     snprintf(o->optimizer, sizeof o->optimizer, "%s", a->optimizer);
     o->shuffle = !strcmp(a->shuffle, "epoch");
     a->model_given = cli_given(&syntax, "model");
@@ -149,6 +165,57 @@ static mg_status parse(train_args *a, int argc, char **argv)
 }
 
 /* ---- what to train, and on what ---- */
+
+/* raw, unit, standard or MEAN,STD. */
+static mg_status read_normalization(const char *how, double *mean, double *std)
+{
+    static const struct {
+        const char *name;
+        double mean, std;
+    } known[] = {{"raw", 0, 1 / 255.0}, {"unit", 0, 1}, {"standard", 0.1307, 0.3081}};
+    char rest;
+    for (int i = 0; i < MG_COUNT_OF(known); i++) {
+        if (strcmp(how, known[i].name)) continue;
+        *mean = known[i].mean;
+        *std = known[i].std;
+        return MG_OK;
+    }
+    if (sscanf(how, "%lf,%lf%c", mean, std, &rest) == 2 && isfinite(*mean) && *std > 0)
+        return MG_OK;
+    return mg__fail(
+        MG_ERR_INVALID,
+        "train: --normalize: expected raw, unit, standard or MEAN,STD with STD above 0, "
+        "found \"%s\"",
+        how);
+}
+
+/* Puts `changed` in the place of *model if it could be made. */
+static mg_status replace(mg_model **model, mg_model *changed, mg_status st)
+{
+    if (st) return st;
+    mg_model_free(*model);
+    *model = changed;
+    return MG_OK;
+}
+
+/* What --normalize and --loss make of a model. */
+static mg_status edit_model(mg_model **model, const train_args *a)
+{
+    mg_status st = MG_OK;
+    mg_model *changed = NULL;
+    double mean, std;
+    if (a->normalize) {
+        MG_TRY(read_normalization(a->normalize, &mean, &std));
+        st = mg_model_with_normalization(&changed, *model, mean, std);
+        MG_TRY(replace(model, changed, st));
+    }
+    if (a->loss) {
+        st = mg_model_with_loss(&changed, *model, a->loss);
+        MG_TRY(replace(model, changed, st));
+    }
+out:
+    return st;
+}
 
 /* The config and model of a new run. *params: initial weights, malloc'd, if --init gave some. */
 static mg_status begin_new(train_run *run, float **params, const train_args *a)
@@ -162,6 +229,7 @@ static mg_status begin_new(train_run *run, float **params, const train_args *a)
     if (a->init) MG_TRY(mg__run_weights_path(&path, &dir, a->init));
     if (!a->init || a->model_given) MG_TRY(mg_model_load(&run->model, a->model));
     if (a->init) MG_TRY(mg_weights_load(&run->model, params, path, run->model));
+    MG_TRY(edit_model(&run->model, a));
     run->config.model_name = strdup(mg_model_name(run->model));
     run->config.model_text = strdup(mg_model_text(run->model));
     if (!run->config.model_name || !run->config.model_text) MG_FAIL(MG_ERR_MEMORY, "out of memory");
@@ -288,5 +356,6 @@ out:
     mg_dataset_free(data.all);
     mg_dataset_free(data.test);
     free(init);
+    free(a.recipe_words);
     return st;
 }

@@ -21,6 +21,7 @@ static const struct command {
     {"eval", cmd_eval, "evaluate weights: accuracy, loss, per class, confusion matrix"},
     {"predict", cmd_predict, "say what pictures show"},
     {"summary", cmd_summary, "show a model's layers, their work and memory, and the training step"},
+    {"recipes", cmd_recipes, "list the trainings of other systems that train can repeat"},
     {"check", cmd_check, "check this machine's GPU or CPU against the reference, op by op"},
     {"bench", cmd_bench, "time a training step and its stages"},
     {"info", cmd_info, "show version, features, CPU and GPUs"},
