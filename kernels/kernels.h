@@ -23,12 +23,18 @@ extern "C" {
 cudaError_t mg__launch_gather(float *y, const float *table, const mg_feed *feed, int batch,
                               size_t size, cudaStream_t stream);
 
-/* One optimizer step, as mg_update says. */
-cudaError_t mg__launch_adam(const mg_update *update, cudaStream_t stream);
-cudaError_t mg__launch_sgd(const mg_update *update, cudaStream_t stream);
-
 /* cursor += batch, slot += 1, step += training. */
 cudaError_t mg__launch_advance(mg_step_state *state, bool training, cudaStream_t stream);
+
+/* ---- update.cu ---- */
+
+/* One optimizer step, as mg_update says; adam does AdamW's too. */
+cudaError_t mg__launch_adam(const mg_update *update, cudaStream_t stream);
+cudaError_t mg__launch_sgd(const mg_update *update, cudaStream_t stream);
+cudaError_t mg__launch_rmsprop(const mg_update *update, cudaStream_t stream);
+
+/* update->clip[0], as mg_backend_ops says. */
+cudaError_t mg__launch_clip_norm(const mg_update *update, cudaStream_t stream);
 
 /* ---- layers.cu ---- */
 

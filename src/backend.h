@@ -13,23 +13,50 @@ typedef mg_status mg_enqueue_fn(void *ctx);
 typedef enum mg_optimizer_kind {
     MG_OPTIMIZER_ADAM,
     MG_OPTIMIZER_SGD,
+    MG_OPTIMIZER_ADAMW,
+    MG_OPTIMIZER_RMSPROP,
     MG_OPTIMIZER_COUNT
 } mg_optimizer_kind;
 
-/* One optimizer step over an arena, or a part of one. t = state->step + 1, lr = state->lr.
- *   Adam (Kingma & Ba 2015, algorithm 1, as PyTorch computes it), g = dw:
- *     m = m + (1 - beta1)(g - m)      v = beta2 v + (1 - beta2) g g
- *     w = w - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
- *   SGD (PyTorch): buf = momentum buf + g (the first step: buf = g);  w = w - lr buf */
-typedef struct mg_update {
+/* An optimizer's constants. Those of other kinds are not looked at; 0 leaves a part out. */
+typedef struct mg_optimizer_spec {
     mg_optimizer_kind kind;
-    float beta1, beta2, eps;    /* Adam */
-    float momentum;             /* SGD */
+    float beta1, beta2; /* Adam, AdamW */
+    float eps;          /* Adam, AdamW, RMSprop */
+    float rho;          /* RMSprop */
+    float momentum;     /* SGD */
+    bool nesterov;      /* SGD */
+    float weight_decay;
+    float clip_value, clip_norm; /* at most one of them */
+} mg_optimizer_spec;
+
+enum { MG_CLIP_PARTS = 256 }; /* sums that clip_norm() may keep beside its result */
+
+/* One optimizer step over an arena, or a part of one, as PyTorch's optimizers compute it. They see
+ *     g = dw clip[0]                      with clip_norm
+ *     g = min(max(dw, -c), c)             with clip_value c
+ *     g = dw                              without either;  a NaN stays one
+ *     g = g + weight_decay w              after that: L2 regularisation, but for AdamW
+ * and with t = state->step + 1, lr = lr[state->slot] do
+ *   Adam (Kingma & Ba 2015, algorithm 1):
+ *     m = m + (1 - beta1)(g - m)          v = beta2 v + (1 - beta2) g g
+ *     w = w - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+ *   AdamW (Loshchilov & Hutter 2019, algorithm 2): w = (1 - lr weight_decay) w, then as Adam.
+ *   SGD (Sutskever et al. 2013):
+ *     buf = momentum buf + g              (buf is 0 before the first step)
+ *     w = w - lr buf                      nesterov: w = w - lr (g + momentum buf)
+ *   RMSprop (Hinton 2012, lecture 6e):
+ *     v = rho v + (1 - rho) g g           w = w - lr g / (sqrt(v) + eps)
+ *     Keras 3 has eps inside the root, and rho .9 where PyTorch has .99. */
+typedef struct mg_update {
+    mg_optimizer_spec spec;
     size_t length;              /* floats; a multiple of 64 */
     float *w;                   /* [length] */
     const float *dw;            /* [length] */
-    float *slots[2];            /* [length] each: Adam m, v; SGD buf, NULL */
-    const mg_step_state *state; /* device memory */
+    float *slots[2];            /* [length] each: Adam, AdamW m, v; SGD buf; RMSprop v; or NULL */
+    const float *lr;            /* the learning rates of the epoch's steps, by state->slot */
+    float *clip;                /* [1 + MG_CLIP_PARTS], written by clip_norm(); or NULL */
+    const mg_step_state *state; /* device memory, as all of these */
 } mg_update;
 
 /* A group of consecutive layers that a backend can run in fewer passes over the data than layer by
@@ -74,6 +101,9 @@ typedef struct mg_backend_ops {
     mg_status (*sync)(mg_backend *be);
 
     mg_status (*optimizer_step)(mg_backend *be, const mg_update *update); /* enqueues */
+    /* Enqueues clip[0] = min(1, clip_norm / (||dw|| + 1e-6)), the L2 norm being that of all of dw,
+     * summed in a fixed order; NaN if that is NaN (torch.nn.utils.clip_grad_norm_). */
+    mg_status (*clip_norm)(mg_backend *be, const mg_update *update);
     /* Enqueues: cursor += batch, slot += 1, and step += 1 if `training`. */
     mg_status (*advance)(mg_backend *be, mg_step_state *state, bool training);
 

@@ -81,6 +81,7 @@ static inline rig make_rig(const mg_model *model, const mg_dataset *set, int bat
                        .order = order ? to_device(order, set->count * sizeof *order) : NULL,
                        .state = to_device(NULL, sizeof *r.feed.state),
                        .stats = to_device(NULL, r.slots * sizeof *r.feed.stats),
+                       .lr = to_device(NULL, r.slots * sizeof *r.feed.lr),
                        .predictions = to_device(NULL, set->count)};
     assert_ok(mg__pass_create(&r.pass, r.net, batch, &r.feed, optimizer, fuse));
     assert_ok(mg__pass_seek(r.pass, 1, 0, 0, set->count, 0.01f));
@@ -95,6 +96,7 @@ static inline void free_rig(rig *r)
     backend->ops->release(backend, (void *)r->feed.order);
     backend->ops->release(backend, r->feed.state);
     backend->ops->release(backend, r->feed.stats);
+    backend->ops->release(backend, (void *)r->feed.lr);
     backend->ops->release(backend, r->feed.predictions);
 }
 

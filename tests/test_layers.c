@@ -235,7 +235,7 @@ static const mg_fused *const groups[] = {&group, NULL};
 static mg_status no_momentum(mg_backend *be, const mg_update *u)
 {
     mg_update plain = *u;
-    plain.momentum = 0;
+    plain.spec.momentum = 0;
     return right->optimizer_step(be, &plain);
 }
 

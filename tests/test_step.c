@@ -62,7 +62,9 @@ static void assert_same_rigs(const rig *l, const rig *r)
 static void repeat_is_one_step_after_another(void **unused)
 {
     (void)unused;
-    static const mg_optimizer_spec *const optimizers[] = {&adam, &momentum_sgd, NULL};
+    mg_optimizer_spec clipped = adam;
+    clipped.clip_norm = 0.1f;
+    const mg_optimizer_spec *const optimizers[] = {&adam, &momentum_sgd, &clipped, NULL};
     static const int parts[] = {0, 1, 2, 0, 1, 1};
     for (int i = 0; i < MG_COUNT_OF(optimizers); i++) {
         rig whole = training_rig(optimizers[i]), eager = training_rig(optimizers[i]),
@@ -195,14 +197,15 @@ static void bad_weights_make_a_bad_loss(void **unused)
 
 /* ---- optimizers ---- */
 
-enum { LENGTH = 4096 + 64 }; /* floats */
+enum { LENGTH = 4096 + 64, RATES = 4 }; /* floats */
 
 static const float gradients[] = {1, -2, 0.5f, -1e-3f, 1e3f, 0};
 
 /* Every weight is 1 and has one of the gradients, whatever the step. */
 static mg_update make_update(const mg_optimizer_spec *optimizer, uint32_t step, float lr)
 {
-    const mg_step_state state = {.step = step, .batch = 1, .lr = lr};
+    const mg_step_state state = {.step = step, .batch = 1};
+    const float rates[RATES] = {lr, lr, lr, lr};
     float *w = malloc(LENGTH * sizeof *w), *dw = malloc(LENGTH * sizeof *dw);
     assert_true(w && dw);
     for (int i = 0; i < LENGTH; i++) {
@@ -210,17 +213,16 @@ static mg_update make_update(const mg_optimizer_spec *optimizer, uint32_t step, 
         dw[i] = gradients[i % MG_COUNT_OF(gradients)];
     }
     const mg_update u = {
-        .kind = optimizer->kind,
-        .beta1 = optimizer->beta1,
-        .beta2 = optimizer->beta2,
-        .eps = optimizer->eps,
-        .momentum = optimizer->momentum,
+        .spec = *optimizer,
         .length = LENGTH,
         .w = to_device(w, LENGTH * sizeof *w),
         .dw = to_device(dw, LENGTH * sizeof *dw),
-        .slots = {to_device(NULL, LENGTH * sizeof *w), optimizer->kind == MG_OPTIMIZER_ADAM
+        .slots = {to_device(NULL, LENGTH * sizeof *w), mg__optimizer_slots(optimizer->kind) == 2
                                                            ? to_device(NULL, LENGTH * sizeof *w)
                                                            : NULL},
+        .lr = to_device(rates, sizeof rates),
+        .clip =
+            optimizer->clip_norm > 0 ? to_device(NULL, (1 + MG_CLIP_PARTS) * sizeof(float)) : NULL,
         .state = to_device(&state, sizeof state)};
     free(w);
     free(dw);
@@ -229,7 +231,8 @@ static mg_update make_update(const mg_optimizer_spec *optimizer, uint32_t step, 
 
 static void free_update(mg_update *u)
 {
-    void *const all[] = {u->w, (void *)u->dw, u->slots[0], u->slots[1], (void *)u->state};
+    void *const all[] = {u->w,          (void *)u->dw, u->slots[0],     u->slots[1],
+                         (void *)u->lr, u->clip,       (void *)u->state};
     for (int i = 0; i < MG_COUNT_OF(all); i++) backend->ops->release(backend, all[i]);
 }
 
@@ -237,6 +240,7 @@ static void free_update(mg_update *u)
 static void check_update(const mg_update *u, double (*moved)(double g), double sum,
                          double tolerance)
 {
+    if (u->clip) assert_ok(backend->ops->clip_norm(backend, u));
     assert_ok(backend->ops->optimizer_step(backend, u));
     assert_ok(backend->ops->advance(backend, (mg_step_state *)u->state, true));
     float *w = to_host(u->w, LENGTH * sizeof *w);
@@ -247,12 +251,11 @@ static void check_update(const mg_update *u, double (*moved)(double g), double s
     free(w);
 }
 
-static void set_lr(const mg_update *u, float lr)
+/* Of the steps from `slot` on. */
+static void set_lr(const mg_update *u, uint32_t slot, float lr)
 {
-    mg_step_state *state = to_host(u->state, sizeof *state);
-    state->lr = lr;
-    assert_ok(backend->ops->upload(backend, (void *)u->state, state, sizeof *state));
-    free(state);
+    for (; slot < RATES; slot++)
+        assert_ok(backend->ops->upload(backend, (float *)u->lr + slot, &lr, sizeof lr));
 }
 
 static double gradient_itself(double g) { return g; }
@@ -272,7 +275,7 @@ static void sgd_by_hand(void **unused)
     u = make_update(&half, 0, 0.25f);
     check_update(&u, gradient_itself, 0.25, 1e-7);
     check_update(&u, gradient_itself, 0.25 * 2.5, 1e-7);
-    set_lr(&u, 1);
+    set_lr(&u, 2, 1);
     check_update(&u, gradient_itself, 0.25 * 2.5 + 1.75, 1e-7);
     free_update(&u);
 }
@@ -284,7 +287,7 @@ static void adam_by_hand(void **unused)
     mg_update u = make_update(&adam, 0, 0.01f);
     check_update(&u, gradient_sign, 0.01, 1e-6);
     check_update(&u, gradient_sign, 0.02, 1e-6);
-    set_lr(&u, 0.1f);
+    set_lr(&u, 2, 0.1f);
     check_update(&u, gradient_sign, 0.12, 1e-6);
     free_update(&u);
 
@@ -292,6 +295,83 @@ static void adam_by_hand(void **unused)
     u = make_update(&adam, 7, 0.01f);
     const double m = 0.1 / (1 - pow(0.9, 8)), v = 0.001 / (1 - pow(0.999, 8));
     check_update(&u, gradient_sign, 0.01 * m / sqrt(v), 1e-6);
+    free_update(&u);
+}
+
+static double gradient_clipped(double g) { return fmin(fmax(g, -0.5), 0.5); }
+static double gradient_decayed(double g) { return g + 0.5; }
+
+/* buf is g, 1.5 g: the steps are g + g / 2 and g + 0.75 g. */
+static void options_by_hand(void **unused)
+{
+    (void)unused;
+    const mg_optimizer_spec nesterov = {.kind = MG_OPTIMIZER_SGD,
+                                        .momentum = 0.5f,
+                                        .nesterov = true},
+                            clipped = {.kind = MG_OPTIMIZER_SGD, .clip_value = 0.5f},
+                            decayed = {.kind = MG_OPTIMIZER_SGD, .weight_decay = 0.5f};
+    mg_update u = make_update(&nesterov, 0, 0.25f);
+    check_update(&u, gradient_itself, 0.25 * 1.5, 1e-7);
+    check_update(&u, gradient_itself, 0.25 * (1.5 + 1.75), 1e-7);
+    free_update(&u);
+    u = make_update(&clipped, 0, 0.25f);
+    check_update(&u, gradient_clipped, 0.25, 1e-7);
+    free_update(&u);
+    u = make_update(&decayed, 0, 0.25f); /* of weights that are 1 */
+    check_update(&u, gradient_decayed, 0.25, 1e-7);
+    free_update(&u);
+}
+
+/* AdamW's decay is no part of the gradient: the weight is first multiplied by 1 - lr / 2. */
+static void adamw_by_hand(void **unused)
+{
+    (void)unused;
+    mg_optimizer_spec spec = adam;
+    spec.kind = MG_OPTIMIZER_ADAMW;
+    spec.weight_decay = 0.5f;
+    mg_update u = make_update(&spec, 0, 0.25f);
+    assert_ok(backend->ops->optimizer_step(backend, &u));
+    float *w = to_host(u.w, LENGTH * sizeof *w);
+    for (int i = 0; i < LENGTH; i++) {
+        const double g = gradients[i % MG_COUNT_OF(gradients)];
+        assert_close(w[i], 0.875 - 0.25 * gradient_sign(g), 1e-6, "weight");
+    }
+    free(w);
+    free_update(&u);
+}
+
+static double gradient_root(double g) { return g / (0.5 * fabs(g) + 1e-7); }
+
+/* v = g g / 4 after the first step, 7/16 g g after the second. */
+static void rmsprop_by_hand(void **unused)
+{
+    (void)unused;
+    const mg_optimizer_spec rmsprop = {.kind = MG_OPTIMIZER_RMSPROP, .rho = 0.75f, .eps = 1e-7f};
+    mg_update u = make_update(&rmsprop, 0, 0.01f);
+    check_update(&u, gradient_root, 0.01, 1e-6);
+    check_update(&u, gradient_root, 0.01 * (1 + 0.5 / sqrt(7.0 / 16)), 1e-4); /* eps is small */
+    free_update(&u);
+}
+
+/* Of each gradient of the list there are as many, to one. */
+static void norm_by_hand(void **unused)
+{
+    (void)unused;
+    mg_optimizer_spec spec = {.kind = MG_OPTIMIZER_SGD, .clip_norm = 50};
+    double squares = 0;
+    for (int i = 0; i < LENGTH; i++) squares += pow(gradients[i % MG_COUNT_OF(gradients)], 2);
+    mg_update u = make_update(&spec, 0, 0.25f);
+    check_update(&u, gradient_itself, 0.25 * 50 / sqrt(squares), 1e-6);
+    free_update(&u);
+    spec.clip_norm = 1e6f; /* above the norm: nothing is clipped */
+    u = make_update(&spec, 0, 0.25f);
+    check_update(&u, gradient_itself, 0.25, 1e-7);
+    const float nan = NAN;
+    assert_ok(backend->ops->upload(backend, (float *)u.dw + 17, &nan, sizeof nan));
+    assert_ok(backend->ops->clip_norm(backend, &u));
+    float *factor = to_host(u.clip, sizeof *factor);
+    assert_true(isnan(*factor));
+    free(factor);
     free_update(&u);
 }
 
@@ -306,7 +386,7 @@ static void state_moves_on(void **unused)
         assert_ok(mg__pass_seek(r.pass, UINT64_MAX - 1, 12, 2 * BATCH, IMAGES, 0.5f));
         assert_ok(mg__pass_run(r.pass, 3));
         const mg_step_state s = rig_state(&r);
-        assert_true(s.seed == UINT64_MAX - 1 && s.lr == 0.5f);
+        assert_true(s.seed == UINT64_MAX - 1);
         assert_int_equal(s.step, training ? 15 : 12);
         assert_int_equal(s.cursor, STEPS * BATCH);
         assert_int_equal(s.slot, STEPS);
@@ -402,6 +482,10 @@ static void plan_is_the_step(void **unused)
          "conv1 backward", "adam conv1..dense1", "advance");
     PLAN(&momentum_sgd, FORWARD, "softmax_xent1 backward", "dense1 backward", "relu1 backward",
          "conv1 backward", "sgd conv1..dense1", "advance");
+    mg_optimizer_spec clipped = adam;
+    clipped.clip_norm = 1;
+    PLAN(&clipped, FORWARD, "softmax_xent1 backward", "dense1 backward", "relu1 backward",
+         "conv1 backward", "clip norm", "adam conv1..dense1", "advance");
 }
 
 static int make_all(void **unused)
@@ -432,6 +516,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(bad_weights_make_a_bad_loss),
         cmocka_unit_test(sgd_by_hand),
         cmocka_unit_test(adam_by_hand),
+        cmocka_unit_test(options_by_hand),
+        cmocka_unit_test(adamw_by_hand),
+        cmocka_unit_test(rmsprop_by_hand),
+        cmocka_unit_test(norm_by_hand),
         cmocka_unit_test(state_moves_on),
         cmocka_unit_test(images_are_gathered_in_order),
         cmocka_unit_test(order_is_as_good_as_ordered_images),

@@ -470,7 +470,7 @@ static void refuses_bad_options(void **unused)
     BAD(momentum, 1, "momentum: expected 0 up to 1");
     BAD(momentum, -0.1, "momentum: expected 0 up to 1");
     BAD(momentum, NAN, "momentum: expected 0 up to 1");
-    BAD(optimizer[3], 'n', "no optimizer \"adan\" (known: adam, sgd)");
+    BAD(optimizer[3], 'n', "no optimizer \"adan\" (known: adam, sgd, adamw, rmsprop)");
     assert_null(trainer);
 }
 

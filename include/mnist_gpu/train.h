@@ -15,18 +15,48 @@ extern "C" {
 typedef struct mg_train_options {
     int epochs;         /* >= 1; the default 30 */
     int batch;          /* 1 .. 65536; 32 */
-    double lr;          /* > 0; 0.001 */
-    char optimizer[16]; /* "adam" (betas .9 .999, eps 1e-8), "sgd" */
-    double momentum;    /* of sgd, 0 .. <1; 0 */
+    double lr;          /* > 0; 0.001; where there is a schedule, what it begins with */
     uint64_t seed;      /* initial weights and order of images; 1 */
     bool shuffle;       /* a new order every epoch; true */
     uint64_t max_steps; /* stop after so many steps in all, 0 = no limit */
+
+    /* How weights follow gradients; formulas in src/backend.h, all as PyTorch's. */
+    char optimizer[16];           /* one of mg_optimizer_names; "adam" */
+    double momentum;              /* of sgd, 0 .. <1; 0 */
+    bool nesterov;                /* of sgd with a momentum; false */
+    double beta1, beta2;          /* of adam and adamw, 0 .. <1; .9, .999 */
+    double rho;                   /* of rmsprop, 0 .. <1; .9 */
+    double eps;                   /* >= 0; 0 = 1e-8 for adam and adamw, 1e-7 for rmsprop */
+    double weight_decay;          /* >= 0; 0; L2 in the gradient, for adamw decoupled from it */
+    double clip_value, clip_norm; /* >= 0; 0 = no limit. Of each gradient's size; of the L2 norm of
+                                     all of a step's gradients. At most one of the two */
+
+    /* The learning rate's course; formulas in src/train/schedule.h. Those of "cosine" and
+     * "one-cycle" depend on `epochs`: with another number a run goes on by another curve. */
+    char schedule[16]; /* one of mg_schedule_names; "constant" */
+    double lr_gamma;   /* step, exponential, plateau: a reduction's factor, 0 .. 1; 0 = .1, of
+                          exponential .95 */
+    int lr_step;       /* step: epochs between reductions, >= 1; 10 */
+    double lr_min;     /* cosine, plateau: not below, 0 .. lr; 0 */
+    int lr_patience;   /* plateau: reduces when more epochs than that in a row bring the monitored
+                          figure nothing better, >= 0; 10 */
+    uint64_t warmup;   /* steps of a linear rise before all that, 0 = none */
+
+    char monitor[16]; /* by which epochs are compared: one of mg_monitor_names; "val_accuracy" */
+    int patience;     /* stop early after so many epochs in a row without a better one, 0 = never */
+    double min_delta; /* for patience: better by more than that, >= 0; 0 */
 } mg_train_options;
 mg_train_options mg_train_options_default(void);
 
+/* What the options may name; each list ends with NULL. */
+extern const char *const mg_optimizer_names[]; /* adam, sgd, adamw, rmsprop */
+extern const char *const mg_schedule_names[];  /* constant, step, exponential, cosine, one-cycle,
+                                                  plateau */
+extern const char *const mg_monitor_names[];   /* val_accuracy, val_loss, accuracy, loss */
+
 /* One epoch's figures; val_* are NaN without validation images. Losses are means per image,
  * accuracies 0..1; loss and accuracy are running means over the epoch's steps, as Keras reports
- * them. */
+ * them; lr is the last step's. */
 typedef struct mg_epoch {
     int epoch; /* 1, 2, ... */
     double loss, accuracy, val_loss, val_accuracy, lr, seconds, images_per_sec;
@@ -51,16 +81,25 @@ typedef struct mg_trainer mg_trainer;
 
 /* Makes a network with initial weights from options->seed and puts the data into device memory.
  * val may be NULL. The trainer borrows backend and model; the datasets are not needed afterwards.
- * MG_ERR_MISMATCH: the data's size or classes do not fit the model; MG_ERR_INVALID: an option. */
+ * MG_ERR_MISMATCH: the data's size or classes do not fit the model; MG_ERR_INVALID: an option, or
+ * validation figures that decide on the training's course without images for them. */
 mg_status mg_trainer_create(mg_trainer **out, mg_backend *backend, const mg_model *model,
                             const mg_dataset *train, const mg_dataset *val,
                             const mg_train_options *options);
 void mg_trainer_free(mg_trainer *trainer); /* NULL is fine */
 
-/* Trains from where the trainer is to the last epoch. MG_ERR_INTERRUPTED: stop() said so, the step
- * was finished and the trainer can be saved and go on; MG_ERR_NUMERIC: a loss that is not finite.
- */
+/* Trains from where the trainer is to the end. MG_ERR_INTERRUPTED: stop() said so, the step was
+ * finished and the trainer can be saved and go on; MG_ERR_NUMERIC: a loss that is not finite. */
 mg_status mg_trainer_run(mg_trainer *trainer, const mg_train_hooks *hooks);
+
+/* What ends the training where the trainer is now. */
+typedef enum mg_train_end {
+    MG_TRAIN_GOES_ON = 0, /* nothing yet */
+    MG_TRAIN_EPOCHS,      /* all are done */
+    MG_TRAIN_MAX_STEPS,
+    MG_TRAIN_PATIENCE /* early */
+} mg_train_end;
+mg_train_end mg_trainer_end(const mg_trainer *trainer);
 
 /* All that a run needs to go on bit for bit, in host memory. */
 typedef struct mg_train_state {
@@ -74,8 +113,8 @@ typedef struct mg_train_state {
     float *params, *slots[2]; /* [length] each; slots[i] NULL if the optimizer has none */
     int history_count;
     mg_epoch *history; /* [history_count], oldest first */
-    int best_epoch;    /* 1-based, by val_accuracy (the first of equals); the latest epoch
-                          without validation; 0 before the first epoch's end */
+    int best_epoch;    /* 1-based, by the monitored figure (the first of equals); the latest epoch
+                          where that needs validation and there is none; 0 before the first's end */
 } mg_train_state;
 
 /* A copy of the state, owned by the caller (mg_train_state_free); waits for the device. */

@@ -145,8 +145,7 @@ static void fill(const mg_check *c, const job *j, buffer b)
                                               .cursor = CURSOR,
                                               .count = CURSOR + j->rows,
                                               .batch = (uint32_t)j->batch,
-                                              .slot = SLOT,
-                                              .lr = 0.01f};
+                                              .slot = SLOT};
         break;
     default:
         for (size_t i = 0; i < floats; i++) ((float *)p)[i] = value_of(c, j, b, i);

@@ -12,6 +12,20 @@
         .kind = MG_OPTIMIZER_SGD, .momentum = (m)                                                  \
     }
 #define SGD MOMENTUM(0)
+#define NESTEROV                                                                                   \
+    {                                                                                              \
+        .kind = MG_OPTIMIZER_SGD, .momentum = 0.9f, .nesterov = true, .weight_decay = 0.125f       \
+    }
+#define ADAMW                                                                                      \
+    {                                                                                              \
+        .kind = MG_OPTIMIZER_ADAMW, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f,                  \
+        .weight_decay = 0.125f                                                                     \
+    }
+#define RMSPROP                                                                                    \
+    {                                                                                              \
+        .kind = MG_OPTIMIZER_RMSPROP, .rho = 0.9f, .eps = 1e-7f, .weight_decay = 0.125f,           \
+        .clip_value = 0.25f                                                                        \
+    }
 
 /* Every chain that a backend may fuse, at even and odd sizes, small and wide. */
 const mg_net_case mg_net_cases[] = {
@@ -48,10 +62,10 @@ const mg_net_case mg_net_cases[] = {
      4, false, ADAM},
     /* dense + relu, dense alone */
     {"1x28x28", "dense out=32; relu; dense out=10", 7, true, ADAM},
-    {"1x5x7", "dense out=10", 32, false, SGD},
+    {"1x5x7", "dense out=10", 32, false, NESTEROV},
     {"31x1x1", "dense out=129; relu; dense out=65; relu; dense out=256", 7, false, MOMENTUM(0.9f)},
-    {"1x3x3", "dense out=4; relu; dense out=2", 257, true, ADAM},
-    {"1x1x1", "dense out=2", 1, false, ADAM},
+    {"1x3x3", "dense out=4; relu; dense out=2", 257, true, ADAMW},
+    {"1x1x1", "dense out=2", 1, false, RMSPROP},
     {"2x3x5", "conv out=1 kernel=2; relu; maxpool size=2; dense out=2", 1, false, ADAM},
     /* other losses */
     {"1x9x8", "conv out=4 kernel=3; relu; maxpool size=2; dense out=10; mse", 7, true, ADAM},
@@ -170,7 +184,8 @@ static void put_layers(draft *n)
 void mg__random_net(mg_random_net *out, uint64_t seed, int index)
 {
     static const int batches[] = {1, 2, 3, 5, 7, 16, 33};
-    static const mg_optimizer_spec optimizers[] = {ADAM, SGD, MOMENTUM(0.9f)};
+    static const mg_optimizer_spec optimizers[] = {ADAM,     SGD,   MOMENTUM(0.9f),
+                                                   NESTEROV, ADAMW, RMSPROP};
     enum { MOST_WORK = 400000 }; /* so that hundreds of nets are a matter of seconds */
     draft n = {.dice = {.seed = seed, .net = (uint32_t)index},
                .text = out->layers,
@@ -183,9 +198,10 @@ void mg__random_net(mg_random_net *out, uint64_t seed, int index)
     put_layers(&n);
     int batch = batches[roll(&n.dice, 0, 6)];
     while (batch > 1 && batch * n.work > MOST_WORK) batch--;
-    out->as_case = (mg_net_case){.input = out->input,
-                                 .layers = out->layers + 2, /* past the first "; " */
-                                 .batch = batch,
-                                 .short_batch = chance(&n.dice, 30),
-                                 .optimizer = optimizers[roll(&n.dice, 0, 2)]};
+    out->as_case =
+        (mg_net_case){.input = out->input,
+                      .layers = out->layers + 2, /* past the first "; " */
+                      .batch = batch,
+                      .short_batch = chance(&n.dice, 30),
+                      .optimizer = optimizers[roll(&n.dice, 0, MG_COUNT_OF(optimizers) - 1)]};
 }

@@ -222,10 +222,17 @@ out:
     return st;
 }
 
-/* The first step's change of a parameter with gradient g. */
-static double change_of(const mg_optimizer_spec *s, double g)
+/* The first step's change of parameter w with gradient g. */
+static double change_of(const mg_optimizer_spec *s, double g, double w)
 {
-    return LEARNING_RATE * (s->kind == MG_OPTIMIZER_ADAM ? g / (fabs(g) + s->eps) : g);
+    const bool decoupled = s->kind == MG_OPTIMIZER_ADAMW;
+    const double decay = s->weight_decay * w;
+    if (s->clip_value > 0) g = fmin(fmax(g, -(double)s->clip_value), s->clip_value);
+    if (!decoupled) g += decay;
+    if (s->kind == MG_OPTIMIZER_SGD) return LEARNING_RATE * (s->nesterov ? 1 + s->momentum : 1) * g;
+    if (s->kind == MG_OPTIMIZER_RMSPROP)
+        return LEARNING_RATE * g / (sqrt(1 - s->rho) * fabs(g) + s->eps);
+    return LEARNING_RATE * (g / (fabs(g) + s->eps) + (decoupled ? decay : 0));
 }
 
 /* Turns scales of gradients into tolerances of parameters after the step. The change grows with the
@@ -236,10 +243,10 @@ static void param_tolerances(const job *j, const float *grads, double slack, flo
 {
     const mg_optimizer_spec *s = j->plan.optimizer;
     for (size_t i = 0; i < j->model->arena_length; i++) {
-        const double g = grads[i], by = slack * BACKWARD_TOLERANCE * scale[i];
-        const double change = change_of(s, g);
-        const double up = change_of(s, g + by) - change, down = change - change_of(s, g - by);
-        const double rounding = fabs((double)j->params[i]) + fabs(change);
+        const double g = grads[i], w = j->params[i], by = slack * BACKWARD_TOLERANCE * scale[i];
+        const double change = change_of(s, g, w);
+        const double up = change_of(s, g + by, w) - change, down = change - change_of(s, g - by, w);
+        const double rounding = fabs(w) + fabs(change);
         scale[i] = (float)(fmax(up, down) + FORWARD_TOLERANCE * rounding);
     }
 }

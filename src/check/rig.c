@@ -9,7 +9,7 @@ static mg_status alloc(mg_rig *r, void **out, size_t bytes)
 mg_status mg__rig_create(mg_rig *r, mg_backend *be, const mg_rig_plan *plan, bool fuse)
 {
     mg_status st;
-    void *state, *stats, *predictions, *order;
+    void *state, *stats, *lr, *predictions, *order;
     const size_t order_bytes = plan->set->count * sizeof *plan->order;
     *r = (mg_rig){.backend = be, .slots = plan->slots};
     MG_TRY(mg__device_data_create(&r->data, be, plan->model, plan->set));
@@ -19,6 +19,8 @@ mg_status mg__rig_create(mg_rig *r, mg_backend *be, const mg_rig_plan *plan, boo
     r->feed.state = state;
     MG_TRY(alloc(r, &stats, plan->slots * sizeof(mg_step_stat)));
     r->feed.stats = stats;
+    MG_TRY(alloc(r, &lr, plan->slots * sizeof(float)));
+    r->feed.lr = lr;
     MG_TRY(alloc(r, &predictions, plan->set->count));
     r->feed.predictions = predictions;
     MG_TRY(alloc(r, &order, order_bytes));
@@ -41,6 +43,7 @@ void mg__rig_free(mg_rig *r)
     mg__device_data_free(&r->data);
     be->ops->release(be, r->feed.state);
     be->ops->release(be, r->feed.stats);
+    be->ops->release(be, (void *)r->feed.lr);
     be->ops->release(be, r->feed.predictions);
     be->ops->release(be, (void *)r->feed.order);
     *r = (mg_rig){0};

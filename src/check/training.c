@@ -17,6 +17,14 @@ static const mg_optimizer_spec adam = {
     .kind = MG_OPTIMIZER_ADAM, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f};
 static const mg_optimizer_spec sgd = {.kind = MG_OPTIMIZER_SGD, .momentum = 0.9f};
 
+static const mg_optimizer_spec clipped = {.kind = MG_OPTIMIZER_ADAMW,
+                                          .beta1 = 0.9f,
+                                          .beta2 = 0.999f,
+                                          .eps = 1e-8f,
+                                          .weight_decay = 0.1f,
+                                          .clip_norm = 0.5f};
+static const mg_optimizer_spec rmsprop = {.kind = MG_OPTIMIZER_RMSPROP, .rho = 0.9f, .eps = 1e-7f};
+
 static const struct training {
     const char *name, *text; /* a preset, or model text */
     const mg_optimizer_spec *optimizer;
@@ -39,6 +47,13 @@ static const struct training {
      "input 2x7x5 mean=0.3 std=0.25\ndense out=33\nrelu\ndense out=20\nrelu\ndense out=5\n"
      "softmax_xent\n",
      &sgd, 0.01f, false},
+    {"small nets by adamw with clipped norms",
+     "input 1x14x11 mean=0.3 std=0.25\nconv out=6 kernel=3 pad=same\nrelu\ndense out=20\nrelu\n"
+     "dense out=10\nsoftmax_xent\n",
+     &clipped, 0.003f, false},
+    {"small nets by rmsprop",
+     "input 2x7x5 mean=0.3 std=0.25\ndense out=33\nrelu\ndense out=5\nsoftmax_xent\n", &rmsprop,
+     0.001f, false},
 };
 
 typedef struct job {

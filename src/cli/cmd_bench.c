@@ -38,13 +38,13 @@ static mg_status read_batches(bench_args *a)
 
 static mg_status parse(bench_args *a, int argc, char **argv)
 {
-    static const char *const optimizers[] = {"adam", "sgd", NULL};
     cli_option options[] = {
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model, "a preset or a file of model text"),
         CLI_OPT_TEXT("batch", "N[,N...]", &a->batch_list, "images in a step; each N is measured"),
         CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
         CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
-        CLI_OPT_CHOICE("optimizer", optimizers, &a->optimizer, "how weights follow gradients"),
+        CLI_OPT_CHOICE("optimizer", mg_optimizer_names, &a->optimizer,
+                       "how weights follow gradients"),
         CLI_OPT_DOUBLE("seconds", "S", &a->seconds, 0, 3600, CLI_CLOSED,
                        "how long to measure steps, and as long again stages"),
         CLI_OPT_FLAG("plain", &a->plain, "a stage for each layer and phase, nothing fused"),

@@ -8,6 +8,7 @@
 
 typedef struct summary_args {
     const char *model, *weights, *device, *optimizer;
+    double clip_norm;
     int threads, batch;
     bool plan, json;
 } summary_args;
@@ -19,7 +20,9 @@ static mg_status parse(summary_args *a, int argc, char **argv)
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model,
                      "a preset or a file of model text [lenet5]"),
         CLI_OPT_INT("batch", "N", &a->batch, 1, 65536, "images in a training step"),
-        CLI_OPT_TEXT("optimizer", "NAME", &a->optimizer, "as in train; its state takes memory"),
+        CLI_OPT_CHOICE("optimizer", mg_optimizer_names, &a->optimizer, "its state takes memory"),
+        CLI_OPT_DOUBLE("clip-norm", "X", &a->clip_norm, 0, 1e30, CLI_CLOSED,
+                       "of the plan: as in train, a stage of its own; 0 = none"),
         CLI_OPT_FLAG("plan", &a->plan, "also list the stages of the training step"),
         CLI_OPT_TEXT("device", "DEVICE", &a->device, "of the plan: auto, cuda[:N], cpu or ref"),
         CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "of the plan: CPU threads, 0 = all"),
@@ -148,6 +151,7 @@ static mg_status show(const mg_model *model, const summary_args *a)
     mg_optimizer_spec optimizer;
     mg_train_options options = mg_train_options_default();
     snprintf(options.optimizer, sizeof options.optimizer, "%s", a->optimizer);
+    options.clip_norm = a->clip_norm;
     MG_TRY(mg__optimizer_read(&optimizer, &options));
     const int slots = mg__optimizer_slots(optimizer.kind);
     if (a->plan) MG_TRY(make_plan(&plan, model, a, &optimizer));

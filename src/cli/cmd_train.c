@@ -14,7 +14,7 @@
 
 typedef struct train_args {
     mg_train_options options;
-    const char *model, *data, *device, *out, *resume, *init, *optimizer, *shuffle;
+    const char *model, *data, *device, *out, *resume, *init, *shuffle;
     const char *recipe, *loss, *normalize;
     char *recipe_words; /* what the options of a recipe point into */
     double val_split;
@@ -89,10 +89,11 @@ out:
 
 static mg_status parse(train_args *a, int argc, char **argv)
 {
-    static const char *const optimizers[] = {"adam", "sgd", NULL};
     static const char *const shuffles[] = {"epoch", "none", NULL};
     mg_train_options *o = &a->options;
     char **all = NULL;
+    const mg_train_options d = *o; /* the defaults */
+    const char *optimizer = d.optimizer, *schedule = d.schedule, *monitor = d.monitor;
     cli_option options[] = {
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model,
                      "lenet5, lenet-valid, lenet-61k, or a file of model text"),
@@ -108,8 +109,6 @@ static mg_status parse(train_args *a, int argc, char **argv)
         CLI_OPT_INT("epochs", "N", &o->epochs, 1, INT_MAX, "passes over the training images"),
         CLI_OPT_INT("batch", "N", &o->batch, 1, 65536, "images in a step"),
         CLI_OPT_DOUBLE("lr", "X", &o->lr, 0, 1e30, CLI_ABOVE_MIN, "learning rate"),
-        CLI_OPT_CHOICE("optimizer", optimizers, &a->optimizer, "how weights follow gradients"),
-        CLI_OPT_DOUBLE("momentum", "X", &o->momentum, 0, 1, CLI_BELOW_MAX, "of sgd"),
         CLI_OPT_U64("seed", "N", &o->seed, UINT64_MAX, "of initial weights and order of images"),
         CLI_OPT_DOUBLE("val-split", "X", &a->val_split, 0, 1, CLI_BELOW_MAX,
                        "the last part of the training images is kept for validation; 0 = none"),
@@ -137,13 +136,50 @@ static mg_status parse(train_args *a, int argc, char **argv)
         CLI_OPT_INT("verbose", "N", &a->verbose, 0, 2,
                     "1 = a bar and a line per epoch, 2 = no bar, 0 = the test result only"),
         CLI_OPT_FLAG("quiet", &a->quiet, "the same as --verbose 0"),
+
+        CLI_OPT_HEADING("How weights follow gradients"),
+        CLI_OPT_CHOICE("optimizer", mg_optimizer_names, &optimizer, "each as PyTorch's"),
+        CLI_OPT_DOUBLE("momentum", "X", &o->momentum, 0, 1, CLI_BELOW_MAX, "of sgd"),
+        CLI_OPT_FLAG("nesterov", &o->nesterov, "of sgd: Nesterov's momentum"),
+        CLI_OPT_DOUBLE("beta1", "X", &o->beta1, 0, 1, CLI_BELOW_MAX, "of adam and adamw"),
+        CLI_OPT_DOUBLE("beta2", "X", &o->beta2, 0, 1, CLI_BELOW_MAX, "of adam and adamw"),
+        CLI_OPT_DOUBLE("rho", "X", &o->rho, 0, 1, CLI_BELOW_MAX, "of rmsprop"),
+        CLI_OPT_DOUBLE("eps", "X", &o->eps, 0, 1e30, CLI_CLOSED,
+                       "of all but sgd; 0 = 1e-8, for rmsprop 1e-7"),
+        CLI_OPT_DOUBLE("weight-decay", "X", &o->weight_decay, 0, 1e30, CLI_CLOSED,
+                       "L2 in the gradient; of adamw apart from it"),
+        CLI_OPT_DOUBLE("clip-norm", "X", &o->clip_norm, 0, 1e30, CLI_CLOSED,
+                       "most L2 norm of a step's gradients together; 0 = no limit"),
+        CLI_OPT_DOUBLE("clip-value", "X", &o->clip_value, 0, 1e30, CLI_CLOSED,
+                       "most size of each gradient; 0 = no limit"),
+
+        CLI_OPT_HEADING("How the learning rate changes"),
+        CLI_OPT_CHOICE("schedule", mg_schedule_names, &schedule,
+                       "step, exponential and plateau multiply it by --lr-gamma: every --lr-step "
+                       "epochs, every epoch, when --monitor gets no better; cosine lets it fall to "
+                       "--lr-min over all epochs, one-cycle rise from a 25th of it and fall to "
+                       "almost 0"),
+        CLI_OPT_DOUBLE("lr-gamma", "X", &o->lr_gamma, 0, 1, CLI_CLOSED,
+                       "0 = 0.1, for exponential 0.95"),
+        CLI_OPT_INT("lr-step", "N", &o->lr_step, 1, INT_MAX, "of step: epochs"),
+        CLI_OPT_DOUBLE("lr-min", "X", &o->lr_min, 0, 1e30, CLI_CLOSED, "of cosine and plateau"),
+        CLI_OPT_INT("lr-patience", "N", &o->lr_patience, 0, INT_MAX,
+                    "of plateau: epochs that need not be better"),
+        CLI_OPT_U64("warmup", "N", &o->warmup, UINT64_MAX, "steps of a linear rise before"),
+
+        CLI_OPT_HEADING("Which epoch is best, and when to stop early"),
+        CLI_OPT_CHOICE("monitor", mg_monitor_names, &monitor, "compares epochs"),
+        CLI_OPT_INT("patience", "N", &o->patience, 0, INT_MAX,
+                    "stop after so many epochs in a row that are no better; 0 = never"),
+        CLI_OPT_DOUBLE("min-delta", "X", &o->min_delta, 0, 1e30, CLI_CLOSED,
+                       "for --patience: better by more than that"),
     };
     const cli_syntax syntax = {
         .command = "train",
         .arguments = "",
         .about =
             "Trains a network and keeps it in a run directory: config.json, metrics.csv and "
-            ".jsonl, log.txt, best.safetensors (best validation accuracy), last.safetensors "
+            ".jsonl, log.txt, best.safetensors (the best epoch, see --monitor), last.safetensors "
             "and the state for --resume. Ctrl-C finishes the step and saves; a second one kills.",
         .options = options,
         .option_count = MG_COUNT_OF(options),
@@ -155,7 +191,9 @@ static mg_status parse(train_args *a, int argc, char **argv)
     if (!st && a->resume) st = check_resume(&syntax);
     if (!st) st = read_outputs(a, &syntax);
     free(all);
-    snprintf(o->optimizer, sizeof o->optimizer, "%s", a->optimizer);
+    snprintf(o->optimizer, sizeof o->optimizer, "%s", optimizer);
+    snprintf(o->schedule, sizeof o->schedule, "%s", schedule);
+    snprintf(o->monitor, sizeof o->monitor, "%s", monitor);
     o->shuffle = !strcmp(a->shuffle, "epoch");
     a->model_given = cli_given(&syntax, "model");
     a->epochs_given = cli_given(&syntax, "epochs");
@@ -307,19 +345,21 @@ static mg_status open_device(train_run *run, const train_args *a)
 static mg_status train(train_run *run, const train_args *a, const float *init)
 {
     mg_status st;
-    bool done = false;
     if (init) MG_TRY(mg_trainer_set_params(run->trainer, init));
     if (run->resumed)
-        MG_TRY(train_run_resume(run, &done));
+        MG_TRY(train_run_resume(run));
     else
         MG_TRY(train_run_create(run, a->out));
     MG_TRY(train_log_say(&run->log, run->verbose > 0, "Run:    %s\n\n", run->dir));
-    if (done)
+    const mg_train_end end = mg_trainer_end(run->trainer);
+    if (end == MG_TRAIN_PATIENCE)
+        MG_TRY(train_log_say(&run->log, true, "This run is finished already: it stopped early.\n"));
+    else if (end)
         MG_TRY(train_log_say(&run->log, true,
                              "This run is finished already; --epochs or --max-steps can take it "
                              "further.\n"));
     MG_TRY(cli_flush());
-    if (!done) MG_TRY(train_run_go(run));
+    if (!end) MG_TRY(train_run_go(run));
 out:
     return st;
 }
@@ -330,7 +370,6 @@ mg_status cmd_train(int argc, char **argv)
     train_args a = {.options = mg_train_options_default(),
                     .model = "lenet5",
                     .device = "auto",
-                    .optimizer = "adam",
                     .shuffle = "epoch",
                     .save = "best,last",
                     .verbose = 1,

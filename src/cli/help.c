@@ -38,6 +38,7 @@ static const char *default_text(char out[64], const cli_option *o)
     out[0] = 0;
     switch (o->kind) {
     case CLI_FLAG:
+    case CLI_HEADING:
         break;
     case CLI_INT:
         if (*o->target.i >= o->min) snprintf(out, 64, " [%d]", *o->target.i);
@@ -61,6 +62,10 @@ static void print_option(const cli_option *o)
     char left[120], choices[80], value[64], text[400];
     const char *also = o->alias ? "; also --" : "";
     const char *shown = o->value;
+    if (o->kind == CLI_HEADING) {
+        printf("\n%s:\n", o->help);
+        return;
+    }
     if (o->kind == CLI_CHOICE) shown = cli_join(choices, sizeof choices, o->choices, "|");
     snprintf(left, sizeof left, "  --%s%s%s", o->name, shown ? " " : "", shown ? shown : "");
     snprintf(text, sizeof text, "%s%s%s%s", o->help, also, o->alias ? o->alias : "",
@@ -78,6 +83,6 @@ void cli_print_help(const cli_syntax *s)
            *s->arguments ? " " : "", s->arguments);
     cli_print_wrapped(s->about, 0);
     printf("\nOptions, with [defaults]:\n");
-    for (int i = 0; i < s->option_count; i++) print_option(&s->options[i]);
     print_option(&help);
+    for (int i = 0; i < s->option_count; i++) print_option(&s->options[i]);
 }

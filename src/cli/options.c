@@ -132,6 +132,8 @@ static mg_status read_value(cli_option *o, const char *text)
         return MG_OK;
     case CLI_CHOICE:
         return read_choice(o, text);
+    case CLI_HEADING:
+        break;
     }
     return MG_OK;
 }
@@ -142,6 +144,7 @@ static cli_option *find_option(const cli_syntax *s, const char *name, size_t len
 {
     for (int i = 0; i < s->option_count; i++) {
         cli_option *o = &s->options[i];
+        if (o->kind == CLI_HEADING) continue;
         if (strlen(o->name) == length && !memcmp(o->name, name, length)) return o;
         if (o->alias && strlen(o->alias) == length && !memcmp(o->alias, name, length)) return o;
     }
@@ -152,7 +155,8 @@ static mg_status unknown_option(const cli_syntax *s, const char *word)
 {
     const char *names[MAX_OPTIONS + 2] = {"help"};
     char name[MAX_WORD + 1];
-    for (int i = 0; i < s->option_count && i < MAX_OPTIONS; i++) names[i + 1] = s->options[i].name;
+    for (int i = 0, n = 1; i < s->option_count && n <= MAX_OPTIONS; i++)
+        if (s->options[i].kind != CLI_HEADING) names[n++] = s->options[i].name;
     word += strspn(word, "-");
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
     return mg__fail(MG_ERR_INVALID, "unknown option \"--%s\" (nearest: --%s)", name,

@@ -22,8 +22,9 @@ typedef enum cli_kind {
     CLI_INT,
     CLI_U64,
     CLI_DOUBLE,
-    CLI_TEXT,  /* never empty */
-    CLI_CHOICE /* one of `choices` */
+    CLI_TEXT,   /* never empty */
+    CLI_CHOICE, /* one of `choices` */
+    CLI_HEADING /* no option: a line of the help above those that follow */
 } cli_kind;
 
 /* Bounds are part of the range unless they are named here. */
@@ -73,6 +74,11 @@ typedef struct cli_option {
 #define CLI_OPT_CHOICE(n, c, t, h)                                                                 \
     {                                                                                              \
         .name = (n), .kind = CLI_CHOICE, .choices = (c), .target.text = (t), .help = (h)           \
+    }
+
+#define CLI_OPT_HEADING(h)                                                                         \
+    {                                                                                              \
+        .name = "", .kind = CLI_HEADING, .help = (h)                                               \
     }
 
 typedef struct cli_syntax {

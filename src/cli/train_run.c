@@ -105,17 +105,15 @@ out:
     return st;
 }
 
-mg_status train_run_resume(train_run *run, bool *done)
+mg_status train_run_resume(train_run *run)
 {
     mg_status st;
     mg_train_state *state = NULL;
-    const mg_train_options *o = &run->config.options;
     MG_TRY(mg__run_load(&state, run->dir, run->model, &run->config.outputs));
     MG_TRY(mg_trainer_restore(run->trainer, state));
     MG_TRY(mg__run_save_config(run->dir, &run->config));
     MG_TRY(train_log_open(&run->log, run->dir));
     note_position(run, state);
-    *done = state->epoch >= (uint32_t)o->epochs || (o->max_steps && state->step >= o->max_steps);
 out:
     mg_train_state_free(state);
     return st;
@@ -123,6 +121,7 @@ out:
 
 mg_status train_run_go(train_run *run)
 {
+    const mg_train_options *o = &run->config.options;
     const mg_train_hooks hooks = {.user = run,
                                   .progress = run->verbose == 1 ? train_report_progress : NULL,
                                   .epoch = on_epoch,
@@ -133,6 +132,10 @@ mg_status train_run_go(train_run *run)
     const bool interrupted = st == MG_ERR_INTERRUPTED;
     if (st == MG_OK || interrupted) st = save(run); /* the end may lie within an epoch */
     restore_signals();
+    if (!st && mg_trainer_end(run->trainer) == MG_TRAIN_PATIENCE)
+        st = train_log_say(&run->log, run->verbose > 0,
+                           "stopped early: no better %s in %d epoch%s\n", o->monitor, o->patience,
+                           o->patience == 1 ? "" : "s");
     if (interrupted && !st)
         st = mg__fail(MG_ERR_INTERRUPTED,
                       "interrupted, all is saved; to go on: "

@@ -29,9 +29,8 @@ typedef struct train_data {
  * MG_ERR_INVALID: `dir` holds a run already. */
 mg_status train_run_create(train_run *run, const char *dir);
 
-/* Takes the trainer to where the run in run->dir was saved, and saves the present config. *done:
- * there is nothing left to train. */
-mg_status train_run_resume(train_run *run, bool *done);
+/* Takes the trainer to where the run in run->dir was saved, and saves the present config. */
+mg_status train_run_resume(train_run *run);
 
 /* Trains to the end, saving after every epoch and at the end. SIGINT or SIGTERM: finishes the step,
  * saves, MG_ERR_INTERRUPTED; a second one kills. MG_ERR_NUMERIC: what was last saved is kept. */

@@ -27,11 +27,23 @@ enum { UPDATE_BLOCK = 4096 };
 mg_cpu_updater mg__cpu_updater(const mg_cpu *cpu, const mg_update *u)
 {
     const mg_cpu_element_kernels *k = cpu->isa->element;
+    mg_cpu_update_fn *const kinds[MG_OPTIMIZER_COUNT] = {[MG_OPTIMIZER_ADAM] = k->adam,
+                                                         [MG_OPTIMIZER_ADAMW] = k->adam,
+                                                         [MG_OPTIMIZER_SGD] = k->sgd,
+                                                         [MG_OPTIMIZER_RMSPROP] = k->rmsprop};
+    const mg_optimizer_spec *s = &u->spec;
     const double t = u->state->step + 1.0;
+    const float lr = u->lr[u->state->slot];
+    const bool decoupled = s->kind == MG_OPTIMIZER_ADAMW;
     return (mg_cpu_updater){.update = u,
-                            .fn = u->kind == MG_OPTIMIZER_ADAM ? k->adam : k->sgd,
-                            .rate = (float)(u->state->lr / (1 - pow((double)u->beta1, t))),
-                            .scale = (float)(1 / sqrt(1 - pow((double)u->beta2, t)))};
+                            .fn = kinds[s->kind],
+                            .lr = lr,
+                            .factor = u->clip ? u->clip[0] : 1,
+                            .limit = s->clip_value > 0 ? s->clip_value : INFINITY,
+                            .l2 = decoupled ? 0 : s->weight_decay,
+                            .keep = decoupled ? (float)(1 - (double)lr * s->weight_decay) : 1,
+                            .rate = (float)(lr / (1 - pow((double)s->beta1, t))),
+                            .scale = (float)(1 / sqrt(1 - pow((double)s->beta2, t)))};
 }
 
 static void update_blocks(void *ctx, int thread, long first, long end)
@@ -40,7 +52,7 @@ static void update_blocks(void *ctx, int thread, long first, long end)
     const size_t from = (size_t)first * UPDATE_BLOCK, to = (size_t)end * UPDATE_BLOCK;
     const size_t last = to < r->update->length ? to : r->update->length;
     (void)thread;
-    r->fn(r->update, from, last - from, r->update->dw + from, r->rate, r->scale);
+    r->fn(r, from, last - from, r->update->dw + from);
 }
 
 static mg_status optimizer_step(mg_backend *be, const mg_update *u)
@@ -49,6 +61,36 @@ static mg_status optimizer_step(mg_backend *be, const mg_update *u)
     mg_cpu_updater updater = mg__cpu_updater(cpu, u);
     mg__team_for(cpu->team, (long)((u->length + UPDATE_BLOCK - 1) / UPDATE_BLOCK), update_blocks,
                  &updater);
+    return MG_OK;
+}
+
+typedef struct norm_job {
+    const mg_update *update;
+    const mg_cpu *cpu;
+} norm_job;
+
+/* Parts of blocks of 64 floats, whatever the number of threads. */
+static void sum_parts(void *ctx, int thread, long first, long end)
+{
+    const norm_job *j = ctx;
+    const mg_update *u = j->update;
+    const size_t blocks = u->length / 64;
+    (void)thread;
+    for (size_t p = (size_t)first; p < (size_t)end; p++) {
+        const size_t from = p * blocks / MG_CLIP_PARTS, to = (p + 1) * blocks / MG_CLIP_PARTS;
+        u->clip[1 + p] =
+            (float)j->cpu->isa->element->sum_squares(u->dw + 64 * from, 64 * (to - from));
+    }
+}
+
+static mg_status clip_norm(mg_backend *be, const mg_update *u)
+{
+    const mg_cpu *cpu = (const mg_cpu *)be;
+    double sum = 0;
+    mg__team_for(cpu->team, MG_CLIP_PARTS, sum_parts, &(norm_job){u, cpu});
+    for (int p = 1; p <= MG_CLIP_PARTS; p++) sum += u->clip[p];
+    const double factor = u->spec.clip_norm / (sqrt(sum) + 1e-6);
+    u->clip[0] = factor > 1 ? 1 : (float)factor;
     return MG_OK;
 }
 
@@ -148,6 +190,7 @@ static const mg_backend_ops ops = {
     .download = mg__host_download,
     .sync = mg__host_sync,
     .optimizer_step = optimizer_step,
+    .clip_norm = clip_norm,
     .advance = mg__host_advance,
     .repeat = repeat,
     .recording_free = mg__host_recording_free,

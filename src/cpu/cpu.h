@@ -16,13 +16,7 @@ typedef struct mg_cpu {
 
 static inline const mg_cpu *mg__cpu_of(const mg_op *op) { return (const mg_cpu *)op->backend; }
 
-/* The update of elements first .. first+count-1 with the gradients at g: what an optimizer step
- * does, for a part of the arena. */
-typedef struct mg_cpu_updater {
-    const mg_update *update;
-    mg_cpu_update_fn *fn;
-    float rate, scale;
-} mg_cpu_updater;
+/* For this step; a layer that updates its own weights calls fn for each part of them. */
 mg_cpu_updater mg__cpu_updater(const mg_cpu *cpu, const mg_update *update);
 
 /* peak.c: see mg_backend_ops. */

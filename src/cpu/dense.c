@@ -81,11 +81,10 @@ static void update_rows(const job *j, int k, int rows)
         j->cpu->isa->gemm->nn(rows, columns, op->batch, j->dz + k, 1, j->out, op->x + i, j->in, dw,
                               DW_COLUMNS);
         for (int r = 0; r < rows; r++)
-            u->fn(op->update, at + (size_t)r * (size_t)j->in, (size_t)columns, dw + r * DW_COLUMNS,
-                  u->rate, u->scale);
+            u->fn(u, at + (size_t)r * (size_t)j->in, (size_t)columns, dw + r * DW_COLUMNS);
     }
     sum_columns(j, k, rows, db);
-    u->fn(op->update, b + (size_t)k, (size_t)rows, db, u->rate, u->scale);
+    u->fn(u, b + (size_t)k, (size_t)rows, db);
 }
 
 static void weights_items(void *ctx, int thread, long first, long end)

@@ -75,13 +75,23 @@ typedef struct mg_cpu_gemm_kernels { /* isa/gemm.c */
                float *c, long c_row, const float *bias, bool relu);
 } mg_cpu_gemm_kernels;
 
-/* The optimizers of mg_update on elements first .. first+count-1, whose gradients begin at g.
- * rate = lr / (1 - beta1^t), scale = 1 / sqrt(1 - beta2^t), for Adam. */
-typedef void mg_cpu_update_fn(const mg_update *u, size_t first, size_t count, const float *g,
-                              float rate, float scale);
+/* An optimizer of mg_update on elements first .. first+count-1, whose gradients begin at dw, and
+ * what it needs that is the same for all elements of a step. */
+typedef struct mg_cpu_updater mg_cpu_updater;
+typedef void mg_cpu_update_fn(const mg_cpu_updater *u, size_t first, size_t count, const float *dw);
+struct mg_cpu_updater {
+    const mg_update *update;
+    mg_cpu_update_fn *fn;
+    float lr;
+    float factor,
+        limit;         /* gradients are multiplied by, and clipped to; 1, infinity if they aren't */
+    float l2, keep;    /* weights' part in gradients; what decay leaves of weights: 0, 1 without */
+    float rate, scale; /* Adam: lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t) */
+};
 
 typedef struct mg_cpu_element_kernels { /* isa/elementwise.c */
-    mg_cpu_update_fn *adam, *sgd;
+    mg_cpu_update_fn *adam, *sgd, *rmsprop;
+    double (*sum_squares)(const float *x, size_t count); /* count a multiple of 64 */
     void (*relu_forward)(float *y, const float *x, size_t count);
     void (*relu_backward)(float *dx, const float *dy, const float *y, size_t count);
     void (*normalise)(float *y, const uint8_t *pixels, size_t count, float scale, float shift);

@@ -87,6 +87,7 @@ mg_status mg__cuda_time(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn, v
                         mg_timing *out);
 void mg__cuda_recording_free(mg_backend *be, mg_recording *rec);
 mg_status mg__cuda_optimizer_step(mg_backend *be, const mg_update *update);
+mg_status mg__cuda_clip_norm(mg_backend *be, const mg_update *update);
 mg_status mg__cuda_advance(mg_backend *be, mg_step_state *state, bool training);
 
 /* ---- info.c: what mg_cuda_module_api says of them ---- */

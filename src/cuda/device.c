@@ -31,6 +31,7 @@ static const mg_backend_ops ops = {
     .download = mg__cuda_download,
     .sync = mg__cuda_sync,
     .optimizer_step = mg__cuda_optimizer_step,
+    .clip_norm = mg__cuda_clip_norm,
     .advance = mg__cuda_advance,
     .repeat = mg__cuda_repeat,
     .recording_free = mg__cuda_recording_free,

@@ -22,11 +22,18 @@ typedef struct field {
                         end at 2^53 in many programs */
     size_t offset, size;
     double min, max; /* of numbers, both included */
+    bool optional;   /* older files lack it: it has its default there */
 } field;
 
 #define FIELD(kind, key, member, min, max)                                                         \
     {                                                                                              \
-        key, kind, offsetof(mg_run_config, member), sizeof(((mg_run_config *)0)->member), min, max \
+        key, kind, offsetof(mg_run_config, member), sizeof(((mg_run_config *)0)->member), min,     \
+            max, false                                                                             \
+    }
+#define OPTION(kind, name, min, max)                                                               \
+    {                                                                                              \
+#name, kind, offsetof(mg_run_config, options.name),                                        \
+            sizeof(((mg_run_config *)0)->options.name), min, max, true                             \
     }
 #define BELOW_ONE (1 - DBL_EPSILON / 2)
 
@@ -39,6 +46,23 @@ static const field fields[] = {
     FIELD(REAL, "lr", options.lr, 0, 1e30),
     FIELD(WORD, "optimizer", options.optimizer, 0, 0),
     FIELD(REAL, "momentum", options.momentum, 0, BELOW_ONE),
+    OPTION(BOOLEAN, nesterov, 0, 0),
+    OPTION(REAL, beta1, 0, BELOW_ONE),
+    OPTION(REAL, beta2, 0, BELOW_ONE),
+    OPTION(REAL, rho, 0, BELOW_ONE),
+    OPTION(REAL, eps, 0, 1e30),
+    OPTION(REAL, weight_decay, 0, 1e30),
+    OPTION(REAL, clip_value, 0, 1e30),
+    OPTION(REAL, clip_norm, 0, 1e30),
+    OPTION(WORD, schedule, 0, 0),
+    OPTION(REAL, lr_gamma, 0, 1),
+    OPTION(INT, lr_step, 1, INT_MAX),
+    OPTION(REAL, lr_min, 0, 1e30),
+    OPTION(INT, lr_patience, 0, INT_MAX),
+    OPTION(U64, warmup, 0, 0),
+    OPTION(WORD, monitor, 0, 0),
+    OPTION(INT, patience, 0, INT_MAX),
+    OPTION(REAL, min_delta, 0, 1e30),
     FIELD(U64, "seed", options.seed, 0, 0),
     FIELD(BOOLEAN, "shuffle", options.shuffle, 0, 0),
     FIELD(U64, "max_steps", options.max_steps, 0, 0),
@@ -193,7 +217,7 @@ static mg_status fail_field(const field *f, const json_t *value)
 mg_status mg__run_load_config(mg_run_config *out, const char *dir)
 {
     mg_status st;
-    mg_run_config config = {0};
+    mg_run_config config = {.options = mg_train_options_default()};
     char *path = NULL, shown[MG_SHOWN_SIZE];
     uint8_t *text = NULL;
     size_t size;
@@ -206,6 +230,7 @@ mg_status mg__run_load_config(mg_run_config *out, const char *dir)
     if (!json_is_object(root)) MG_FAIL(MG_ERR_FORMAT, "%s: no JSON object", path);
     for (int i = 0; i < MG_COUNT_OF(fields); i++) {
         const json_t *value = json_object_get(root, fields[i].key);
+        if (!value && fields[i].optional) continue;
         if (!read_field(&fields[i], &config, value)) {
             st = fail_field(&fields[i], value);
             mg__fail_in(st, "%s", path);

@@ -133,9 +133,9 @@ typedef struct mg_step_state {
     uint32_t cursor; /* position in the epoch's order of the batch's first image */
     uint32_t count;  /* images in the epoch */
     uint32_t batch;  /* rows of a full batch; the rows of this one: min(batch, count - cursor) */
-    uint32_t slot;   /* where this step's statistics go; counts steps since the host reset it */
-    float lr;
-    uint32_t reserved[8];
+    uint32_t slot;   /* the step's place in the epoch: where its learning rate is, and where its
+                        statistics go */
+    uint32_t reserved[9];
 } mg_step_state;
 
 static inline uint32_t mg_step_rows(const mg_step_state *s)
@@ -159,6 +159,7 @@ typedef struct mg_feed {
     mg_step_state *state;  /* one */
     uint8_t *batch_labels; /* [batch], written by the input layer, read by the loss */
     mg_step_stat *stats;   /* [slots], written by the loss */
+    const float *lr;       /* [slots]: each step's learning rate; NULL if not training */
     uint8_t *predictions;  /* [count] by position in the epoch, written by the loss; or NULL */
 } mg_feed;
 

@@ -100,11 +100,13 @@ static mg_status make_feed(bench_run *r)
 {
     mg_status st;
     mg_backend *be = r->backend;
-    void *state, *stats, *order;
+    void *state, *stats, *lr, *order;
     MG_TRY(be->ops->alloc(be, &state, sizeof(mg_step_state)));
     r->feed.state = state;
     MG_TRY(be->ops->alloc(be, &stats, (size_t)r->steps * sizeof(mg_step_stat)));
     r->feed.stats = stats;
+    MG_TRY(be->ops->alloc(be, &lr, (size_t)r->steps * sizeof(float)));
+    r->feed.lr = lr;
     MG_TRY(be->ops->alloc(be, &order, r->data.count * sizeof(uint32_t)));
     r->feed.order = order;
     r->feed.pixels = r->data.pixels;
@@ -150,6 +152,7 @@ static void free_run(bench_run *r)
     mg__device_data_free(&r->data);
     be->ops->release(be, r->feed.state);
     be->ops->release(be, r->feed.stats);
+    be->ops->release(be, (void *)r->feed.lr);
     be->ops->release(be, (void *)r->feed.order);
 }
 

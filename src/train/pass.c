@@ -55,11 +55,14 @@ static mg_status alloc_arenas(mg_pass *p)
     if (!p->training) goto out;
     MG_TRY(alloc_floats(p, &p->deltas, outputs, "gradients of activations"));
     MG_TRY(alloc_floats(p, &p->grads, m->arena_length, "gradients"));
-    for (int i = 0; i < mg__optimizer_slots(p->update.kind); i++)
+    for (int i = 0; i < mg__optimizer_slots(p->update.spec.kind); i++)
         MG_TRY(alloc_floats(p, &p->update.slots[i], m->arena_length, "optimizer state"));
+    if (p->update.spec.clip_norm > 0)
+        MG_TRY(alloc_floats(p, &p->update.clip, 1 + MG_CLIP_PARTS, "the norm of gradients"));
     p->update.length = m->trainable_length;
     p->update.w = p->net->params;
     p->update.dw = p->grads;
+    p->update.lr = p->feed.lr;
     p->update.state = p->feed.state;
 out:
     return st;
@@ -147,12 +150,7 @@ mg_status mg__pass_create(mg_pass **out, mg_net *net, int batch, const mg_feed *
     mg_pass *p = calloc(1, sizeof *p);
     if (!p) return mg__fail(MG_ERR_MEMORY, "out of memory for the pass");
     *p = (mg_pass){.net = net, .feed = *feed, .batch = batch, .training = optimizer != NULL};
-    if (optimizer)
-        p->update = (mg_update){.kind = optimizer->kind,
-                                .beta1 = optimizer->beta1,
-                                .beta2 = optimizer->beta2,
-                                .eps = optimizer->eps,
-                                .momentum = optimizer->momentum};
+    if (optimizer) p->update.spec = *optimizer;
     p->ops = calloc((size_t)net->model->layer_count, sizeof *p->ops);
     if (!p->ops) MG_FAIL(MG_ERR_MEMORY, "out of memory for the pass");
     MG_TRY(alloc_arenas(p));
@@ -177,14 +175,20 @@ void mg__pass_free(mg_pass *p)
     be->ops->release(be, p->deltas);
     be->ops->release(be, p->grads);
     for (int i = 0; i < MG_COUNT_OF(p->update.slots); i++) be->ops->release(be, p->update.slots[i]);
+    be->ops->release(be, p->update.clip);
     be->ops->release(be, p->feed.batch_labels);
     free(p->ops);
     free(p->plan);
     free(p);
 }
 
-mg_status mg__pass_seek(mg_pass *p, uint64_t seed, uint32_t step, uint32_t cursor, uint32_t count,
-                        float lr)
+static uint32_t steps_of(const mg_pass *p, uint32_t count)
+{
+    return (count - 1) / (uint32_t)p->batch + 1;
+}
+
+mg_status mg__pass_seek_scheduled(mg_pass *p, uint64_t seed, uint32_t step, uint32_t cursor,
+                                  uint32_t count, const float *h_lr)
 {
     mg_backend *be = p->net->backend;
     const mg_step_state state = {.seed = seed,
@@ -192,9 +196,22 @@ mg_status mg__pass_seek(mg_pass *p, uint64_t seed, uint32_t step, uint32_t curso
                                  .cursor = cursor,
                                  .count = count,
                                  .batch = (uint32_t)p->batch,
-                                 .slot = cursor / (uint32_t)p->batch,
-                                 .lr = lr};
-    return be->ops->upload(be, p->feed.state, &state, sizeof state);
+                                 .slot = cursor / (uint32_t)p->batch};
+    const mg_status st = be->ops->upload(be, p->feed.state, &state, sizeof state);
+    if (st || !p->training) return st;
+    return be->ops->upload(be, (void *)p->feed.lr, h_lr, steps_of(p, count) * sizeof *h_lr);
+}
+
+mg_status mg__pass_seek(mg_pass *p, uint64_t seed, uint32_t step, uint32_t cursor, uint32_t count,
+                        float lr)
+{
+    const uint32_t steps = steps_of(p, count);
+    float *h_lr = malloc(steps * sizeof *h_lr);
+    if (!h_lr) return mg__fail(MG_ERR_MEMORY, "out of memory for the learning rates");
+    for (uint32_t i = 0; i < steps; i++) h_lr[i] = lr;
+    const mg_status st = mg__pass_seek_scheduled(p, seed, step, cursor, count, h_lr);
+    free(h_lr);
+    return st;
 }
 
 const float *mg__pass_probabilities(const mg_pass *p)
@@ -202,4 +219,7 @@ const float *mg__pass_probabilities(const mg_pass *p)
     return p->ops[p->net->model->layer_count - 1].y;
 }
 
-int mg__optimizer_slots(mg_optimizer_kind kind) { return kind == MG_OPTIMIZER_ADAM ? 2 : 1; }
+int mg__optimizer_slots(mg_optimizer_kind kind)
+{
+    return kind == MG_OPTIMIZER_ADAM || kind == MG_OPTIMIZER_ADAMW ? 2 : 1;
+}

@@ -17,25 +17,20 @@ typedef struct mg_net {
 mg_status mg__net_create(mg_net **out, mg_backend *backend, const mg_model *model);
 void mg__net_free(mg_net *net);
 
-/* A stage of a step: one layer's forward or backward, a fused group's, the optimizer, or advance.
+/* A stage of a step: one layer's forward or backward, a fused group's, the optimizer's, or advance.
  */
 typedef struct mg_pass mg_pass;
 typedef struct mg_stage {
     char name[128];        /* "conv1 forward", "conv1..maxpool1 forward (conv+relu+maxpool)",
-                             "adam conv1..conv3" */
+                             "clip norm", "adam conv1..conv3" */
     int first, count;      /* layers covered; count 0 for advance */
     const mg_fused *fused; /* the group that the stage belongs to, or NULL */
     mg_status (*enqueue)(mg_pass *pass, const struct mg_stage *stage);
 } mg_stage;
 
-/* What the optimizer of a training pass is; slots are its arenas, owned by the pass. */
-typedef struct mg_optimizer_spec {
-    mg_optimizer_kind kind;
-    float beta1, beta2, eps, momentum;
-} mg_optimizer_spec;
-/* The one that the options name; MG_ERR_INVALID: unknown (train.c). */
+/* The optimizer that the options name; MG_ERR_INVALID: unknown (options.c). */
 mg_status mg__optimizer_read(mg_optimizer_spec *out, const mg_train_options *options);
-int mg__optimizer_slots(mg_optimizer_kind kind); /* arenas of state: Adam 2, SGD 1 */
+int mg__optimizer_slots(mg_optimizer_kind kind); /* arenas of state, owned by the pass */
 
 struct mg_pass {
     mg_net *net;
@@ -50,9 +45,9 @@ struct mg_pass {
     mg_recording *recording;
 };
 
-/* feed: pixels, labels, order, state, stats, predictions are the caller's device memory and outlive
- * the pass; batch_labels is set by the pass. optimizer: NULL for an evaluation pass. fuse: let the
- * backend's fused stages replace the plain ones. */
+/* feed: pixels, labels, order, state, stats, lr, predictions are the caller's device memory and
+ * outlive the pass; batch_labels is set by the pass. optimizer: NULL for an evaluation pass. fuse:
+ * let the backend's fused stages replace the plain ones. */
 mg_status mg__pass_create(mg_pass **out, mg_net *net, int batch, const mg_feed *feed,
                           const mg_optimizer_spec *optimizer, bool fuse);
 void mg__pass_free(mg_pass *pass);
@@ -71,9 +66,13 @@ mg_status mg__step_enqueue(void *ctx);
 mg_status mg__pass_run(mg_pass *pass, int times);
 
 /* Writes the step state's start of an epoch, or of a place in it (cursor a multiple of the batch),
- * to the device. `step` is the number of optimizer steps done. */
+ * to the device. `step` is the number of optimizer steps done; lr: the learning rate of all steps,
+ * not looked at by a pass that does not train. */
 mg_status mg__pass_seek(mg_pass *pass, uint64_t seed, uint32_t step, uint32_t cursor,
                         uint32_t count, float lr);
+/* The same with the learning rate of each of the epoch's steps, h_lr [ceil(count / batch)]. */
+mg_status mg__pass_seek_scheduled(mg_pass *pass, uint64_t seed, uint32_t step, uint32_t cursor,
+                                  uint32_t count, const float *h_lr);
 
 /* Class probabilities of the last step: [batch][classes], device memory. */
 const float *mg__pass_probabilities(const mg_pass *pass);

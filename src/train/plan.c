@@ -1,6 +1,7 @@
 /* The plan: the step as a list of stages. Plain, it is every layer's forward, every layer's
- * backward in reverse, the optimizer and advance; groups of layers that the backend can fuse take
- * the place of theirs, and a layer's update may be part of its backward. */
+ * backward in reverse, the gradients' norm where they are clipped by it, the optimizer and advance;
+ * groups of layers that the backend can fuse take the place of theirs, and a layer's update may be
+ * part of its backward. */
 #include "train/pass.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +40,14 @@ static mg_status run_optimizer(mg_pass *p, const mg_stage *s)
     part.length = tensors_from(p, s->first + s->count) - first;
     part.w += first;
     part.dw += first;
-    for (int i = 0; i < mg__optimizer_slots(part.kind); i++) part.slots[i] += first;
+    for (int i = 0; i < mg__optimizer_slots(part.spec.kind); i++) part.slots[i] += first;
     return p->net->backend->ops->optimizer_step(p->net->backend, &part);
+}
+
+static mg_status run_clip_norm(mg_pass *p, const mg_stage *s)
+{
+    (void)s;
+    return p->net->backend->ops->clip_norm(p->net->backend, &p->update);
 }
 
 static mg_status run_advance(mg_pass *p, const mg_stage *s)
@@ -91,10 +98,12 @@ static void add_layers(mg_pass *p, int first, int count, const mg_fused *fused, 
              forward ? "forward" : "backward", fused ? fused->name : "");
 }
 
-/* The backward stages, last layer first. Those that can do so update their layers' weights. */
+/* The backward stages, last layer first. Those that can do so update their layers' weights, unless
+ * the update has to wait for all gradients' norm. */
 static void add_backward(mg_pass *p, int first, int count, const mg_fused *fused, bool fuse)
 {
-    for (int i = first; fuse && i < first + count; i++)
+    const bool update = fuse && !p->update.clip;
+    for (int i = first; update && i < first + count; i++)
         if (fused ? fused->updates : layer_ops(&p->ops[i])->updates) p->ops[i].update = &p->update;
     add_layers(p, first, count, fused, false);
 }
@@ -102,7 +111,6 @@ static void add_backward(mg_pass *p, int first, int count, const mg_fused *fused
 /* A stage for every run of layers whose weights no backward stage updates. */
 static void add_optimizer(mg_pass *p)
 {
-    static const char *const names[MG_OPTIMIZER_COUNT] = {"adam", "sgd"};
     const int layers = p->net->model->layer_count;
     for (int i = 0, first = -1, last = -1; i <= layers; i++) {
         const bool has_tensors = i < layers && p->net->model->layers[i].tensor_count > 0;
@@ -115,7 +123,8 @@ static void add_optimizer(mg_pass *p)
         name_layers(covered, sizeof covered, p, first, last - first + 1);
         mg_stage *s = add_stage(
             p, &(mg_stage){.first = first, .count = last - first + 1, .enqueue = run_optimizer});
-        snprintf(s->name, sizeof s->name, "%s %s", names[p->update.kind], covered);
+        snprintf(s->name, sizeof s->name, "%s %s", mg_optimizer_names[p->update.spec.kind],
+                 covered);
         first = -1;
     }
 }
@@ -127,7 +136,7 @@ static bool has_backward(const mg_op *op) { return op->dw || op->dx; }
 mg_status mg__plan_make(mg_pass *p, bool fuse)
 {
     const int layers = p->net->model->layer_count;
-    p->plan = calloc((size_t)layers * 3 + 1, sizeof *p->plan); /* at most so many */
+    p->plan = calloc((size_t)layers * 3 + 2, sizeof *p->plan); /* at most so many */
     if (!p->plan) return mg__fail(MG_ERR_MEMORY, "out of memory for the plan");
     p->stage_count = 0;
     for (int i = 0; i < layers;) {
@@ -143,6 +152,7 @@ mg_status mg__plan_make(mg_pass *p, bool fuse)
             if (has_backward(&p->ops[l])) add_backward(p, l, 1, NULL, fuse);
         if (fused) add_backward(p, forward.first, forward.count, forward.fused, fuse);
     }
+    if (p->update.clip) add_stage(p, &(mg_stage){.name = "clip norm", .enqueue = run_clip_norm});
     if (p->training) add_optimizer(p);
     add_stage(p, &(mg_stage){.name = "advance", .enqueue = run_advance});
     return MG_OK;

@@ -2,6 +2,7 @@
 #include "train/evaluate.h"
 #include "clock.h"
 #include "philox.h"
+#include "train/schedule.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,18 +22,13 @@ struct mg_trainer {
 
     uint32_t steps_per_epoch;
     uint32_t *h_order;       /* [data.count] */
+    float *h_lr;             /* [steps_per_epoch] */
     mg_step_stat *h_stats;   /* [steps_per_epoch] */
     double seconds_per_step; /* the last chunk's; 0 before the first */
 
     mg_train_state
         at; /* where the run is; params and slots stay NULL here: they are on the device */
 };
-
-mg_train_options mg_train_options_default(void)
-{
-    return (mg_train_options){
-        .epochs = 30, .batch = 32, .lr = 0.001, .optimizer = "adam", .seed = 1, .shuffle = true};
-}
 
 void mg__epoch_order(uint32_t *order, uint32_t count, uint64_t seed, uint32_t epoch)
 {
@@ -48,29 +44,22 @@ void mg__epoch_order(uint32_t *order, uint32_t count, uint64_t seed, uint32_t ep
 
 /* ---- making one ---- */
 
-mg_status mg__optimizer_read(mg_optimizer_spec *out, const mg_train_options *o)
+/* What decides on the training's course has to be there. */
+static mg_status check_course(const mg_trainer *t, const mg_dataset *val)
 {
-    *out = (mg_optimizer_spec){
-        .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .momentum = (float)o->momentum};
-    if (!strcmp(o->optimizer, "adam"))
-        out->kind = MG_OPTIMIZER_ADAM;
-    else if (!strcmp(o->optimizer, "sgd"))
-        out->kind = MG_OPTIMIZER_SGD;
-    else
-        return mg__fail(MG_ERR_INVALID, "no optimizer \"%s\" (known: adam, sgd)", o->optimizer);
-    return MG_OK;
-}
-
-static mg_status check_options(const mg_train_options *o)
-{
-    if (o->epochs < 1)
-        return mg__fail(MG_ERR_INVALID, "epochs: expected 1 or more, found %d", o->epochs);
-    if (o->batch < 1 || o->batch > 65536)
-        return mg__fail(MG_ERR_INVALID, "batch: expected 1 to 65536, found %d", o->batch);
-    if (!(o->lr > 0) || !isfinite((float)o->lr))
-        return mg__fail(MG_ERR_INVALID, "lr: expected a number above 0, found %g", o->lr);
-    if (!(o->momentum >= 0 && o->momentum < 1))
-        return mg__fail(MG_ERR_INVALID, "momentum: expected 0 up to 1, found %g", o->momentum);
+    const mg_train_options *o = &t->options;
+    const uint64_t steps = (uint64_t)o->epochs * t->steps_per_epoch;
+    const bool compares = o->patience > 0 || strcmp(o->schedule, "plateau") == 0;
+    if (o->warmup >= steps && o->warmup > 0)
+        return mg__fail(MG_ERR_INVALID,
+                        "warmup: expected less than the training's %llu steps, "
+                        "found %llu",
+                        (unsigned long long)steps, (unsigned long long)o->warmup);
+    if (compares && !val && mg__monitors_validation(o))
+        return mg__fail(MG_ERR_INVALID,
+                        "monitor: %s needs validation images, and there are none "
+                        "(without: loss, accuracy)",
+                        o->monitor);
     return MG_OK;
 }
 
@@ -78,11 +67,13 @@ static mg_status alloc_feed(mg_trainer *t)
 {
     mg_status st;
     mg_backend *be = t->backend;
-    void *state, *stats, *order;
+    void *state, *stats, *lr, *order;
     MG_TRY(be->ops->alloc(be, &state, sizeof(mg_step_state)));
     t->feed.state = state;
     MG_TRY(be->ops->alloc(be, &stats, t->steps_per_epoch * sizeof(mg_step_stat)));
     t->feed.stats = stats;
+    MG_TRY(be->ops->alloc(be, &lr, t->steps_per_epoch * sizeof(float)));
+    t->feed.lr = lr;
     MG_TRY(be->ops->alloc(be, &order, t->data.count * sizeof(uint32_t)));
     t->feed.order = order;
     t->feed.pixels = t->data.pixels;
@@ -110,14 +101,16 @@ mg_status mg_trainer_create(mg_trainer **out, mg_backend *backend, const mg_mode
     mg_trainer *t = calloc(1, sizeof *t);
     if (!t) return mg__fail(MG_ERR_MEMORY, "out of memory for the trainer");
     *t = (mg_trainer){.backend = backend, .model = model, .options = *options};
-    MG_TRY(check_options(options));
+    MG_TRY(mg__check_options(options));
     MG_TRY(mg__optimizer_read(&optimizer, options));
     MG_TRY(mg__device_data_create(&t->data, backend, model, train));
     t->steps_per_epoch = (train->count - 1) / (uint32_t)options->batch + 1;
+    MG_TRY(check_course(t, val));
     t->h_order = malloc(train->count * sizeof *t->h_order);
+    t->h_lr = malloc(t->steps_per_epoch * sizeof *t->h_lr);
     t->h_stats = calloc(t->steps_per_epoch, sizeof *t->h_stats);
     t->at.history = calloc((size_t)options->epochs, sizeof *t->at.history);
-    if (!t->h_order || !t->h_stats || !t->at.history)
+    if (!t->h_order || !t->h_lr || !t->h_stats || !t->at.history)
         MG_FAIL(MG_ERR_MEMORY, "out of memory for the trainer");
     MG_TRY(alloc_feed(t));
     MG_TRY(mg__net_create(&t->net, backend, model));
@@ -141,8 +134,10 @@ void mg_trainer_free(mg_trainer *t)
     mg__device_data_free(&t->data);
     be->ops->release(be, t->feed.state);
     be->ops->release(be, t->feed.stats);
+    be->ops->release(be, (void *)t->feed.lr);
     be->ops->release(be, (void *)t->feed.order);
     free(t->h_order);
+    free(t->h_lr);
     free(t->h_stats);
     free(t->at.history);
     free(t);
@@ -150,7 +145,16 @@ void mg_trainer_free(mg_trainer *t)
 
 /* ---- running ---- */
 
-/* Puts this epoch's order of images on the device and the step state at the present place in it. */
+/* The learning rate of step 0, 1, ... of the present epoch. */
+static double learning_rate(const mg_trainer *t, uint32_t step)
+{
+    const double base = mg__base_lr(&t->options, t->at.history, t->at.history_count);
+    return mg__schedule_lr(&t->options, base, (uint64_t)t->at.epoch * t->steps_per_epoch + step,
+                           t->steps_per_epoch);
+}
+
+/* Puts this epoch's order of images and learning rates on the device and the step state at the
+ * present place in them. */
 static mg_status begin_epoch(mg_trainer *t)
 {
     mg_status st;
@@ -161,8 +165,9 @@ static mg_status begin_epoch(mg_trainer *t)
         for (uint32_t i = 0; i < count; i++) t->h_order[i] = i;
     MG_TRY(t->backend->ops->upload(t->backend, (void *)t->feed.order, t->h_order,
                                    count * sizeof *t->h_order));
-    MG_TRY(mg__pass_seek(t->pass, t->options.seed, (uint32_t)t->at.step, t->at.cursor, count,
-                         (float)t->options.lr));
+    for (uint32_t i = 0; i < t->steps_per_epoch; i++) t->h_lr[i] = (float)learning_rate(t, i);
+    MG_TRY(mg__pass_seek_scheduled(t->pass, t->options.seed, (uint32_t)t->at.step, t->at.cursor,
+                                   count, t->h_lr));
 out:
     return st;
 }
@@ -224,7 +229,7 @@ static mg_status end_epoch(mg_trainer *t)
                   .accuracy = (double)t->at.epoch_correct / count,
                   .val_loss = NAN,
                   .val_accuracy = NAN,
-                  .lr = t->options.lr,
+                  .lr = learning_rate(t, t->steps_per_epoch - 1),
                   .images_per_sec = count / t->at.epoch_seconds};
     if (t->validation) {
         uint32_t correct;
@@ -233,10 +238,8 @@ static mg_status end_epoch(mg_trainer *t)
         e.val_accuracy = (double)correct / mg__evaluator_count(t->validation);
     }
     e.seconds = t->at.epoch_seconds + mg__seconds() - start;
-    const int best = t->at.best_epoch;
-    if (!t->validation || !best || e.val_accuracy > t->at.history[best - 1].val_accuracy)
-        t->at.best_epoch = e.epoch;
     t->at.history[t->at.history_count++] = e;
+    t->at.best_epoch = mg__best_epoch(&t->options, t->at.history, t->at.history_count);
     t->at.epoch++;
     t->at.cursor = 0;
     t->at.epoch_loss = t->at.epoch_seconds = 0;
@@ -270,10 +273,19 @@ out:
     return st;
 }
 
+mg_train_end mg_trainer_end(const mg_trainer *t)
+{
+    const mg_train_options *o = &t->options;
+    if (t->at.epoch >= (uint32_t)o->epochs) return MG_TRAIN_EPOCHS;
+    if (at_max_steps(t)) return MG_TRAIN_MAX_STEPS;
+    const int waited = mg__epochs_waited(o, t->at.history, t->at.history_count);
+    return o->patience && waited >= o->patience ? MG_TRAIN_PATIENCE : MG_TRAIN_GOES_ON;
+}
+
 mg_status mg_trainer_run(mg_trainer *t, const mg_train_hooks *hooks)
 {
     mg_status st = MG_OK;
-    while (t->at.epoch < (uint32_t)t->options.epochs && !at_max_steps(t)) {
+    while (mg_trainer_end(t) == MG_TRAIN_GOES_ON) {
         MG_TRY(run_steps(t, hooks));
         if (t->at.cursor < t->data.count) break; /* max_steps */
         MG_TRY(end_epoch(t));
@@ -319,7 +331,7 @@ mg_status mg_trainer_save(mg_trainer *t, mg_train_state **out)
     s->params = malloc(bytes);
     if (!s->params) MG_FAIL(MG_ERR_MEMORY, "out of memory for the training state");
     MG_TRY(mg_trainer_get_params(t, s->params));
-    for (int i = 0; i < mg__optimizer_slots(t->pass->update.kind); i++) {
+    for (int i = 0; i < mg__optimizer_slots(t->pass->update.spec.kind); i++) {
         s->slots[i] = malloc(bytes);
         if (!s->slots[i]) MG_FAIL(MG_ERR_MEMORY, "out of memory for the training state");
         MG_TRY(t->backend->ops->download(t->backend, s->slots[i], t->pass->update.slots[i], bytes));
