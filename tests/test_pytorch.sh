@@ -42,6 +42,8 @@ done
 [ -n "$python" ] || skip "no Python with PyTorch"
 script golden.py --check
 cat log
+script golden_optimizers.py --check
+cat log
 [ -n "${MNIST_GPU_DATA:-}" ] || skip "MNIST_GPU_DATA names no directory with MNIST"
 
 for model in lenet5 lenet-valid; do
