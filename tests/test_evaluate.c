@@ -11,6 +11,7 @@
     "input 1x9x8 mean=0.3 std=0.4\n"                                                               \
     "conv out=3 kernel=3\n"                                                                        \
     "relu\n"                                                                                       \
+    "batchnorm\n"                                                                                  \
     "maxpool size=2\n"                                                                             \
     "dense out=5\n"                                                                                \
     "softmax_xent\n"

@@ -272,6 +272,41 @@ static void weights_of_another_model(void **state)
                     "w: tensor \"dense2.weight\" does not belong to the model tiny");
 }
 
+/* PyTorch counts the batches that a batchnorm layer has seen, and only there. */
+static void pytorch_counts_batches(void **state)
+{
+    (void)state;
+    mg_model *model = parse("input 2x1x1\nbatchnorm\ndense out=2\nsoftmax_xent\n");
+    float *params = numbered_params(model), *found = NULL;
+    const int64_t batches = 7;
+    mg_st_tensor tensors[7] = {{.name = "batchnorm1.num_batches_tracked",
+                                .dtype = "I64",
+                                .data = &batches,
+                                .size = sizeof batches}};
+    for (int i = 0; i < 6; i++) {
+        const mg_tensor *t = mg__model_tensor(model, i);
+        tensors[i + 1] = (mg_st_tensor){.name = t->name,
+                                        .dtype = "F32",
+                                        .rank = t->rank,
+                                        .dim = {(uint64_t)t->dim[0], (uint64_t)t->dim[1]},
+                                        .data = params + t->offset,
+                                        .size = t->count * sizeof *params};
+    }
+    assert_int_equal(mg__safetensors_write("w", tensors, 7, NULL, 0), MG_OK);
+    if (mg_weights_load(NULL, &found, "w", model)) fail_msg("%s", mg_last_error());
+    assert_memory_equal(found, params, model->arena_length * sizeof *params);
+    free(found);
+    found = NULL;
+    tensors[0].name = "dense1.num_batches_tracked";
+    assert_int_equal(mg__safetensors_write("w", tensors, 7, NULL, 0), MG_OK);
+    assert_int_equal(mg_weights_load(NULL, &found, "w", model), MG_ERR_MISMATCH);
+    assert_message("w: tensor \"dense1.num_batches_tracked\" does not belong to the model tiny");
+    assert_null(found);
+    free(params);
+    mg_model_free(model);
+    remove("w");
+}
+
 /* A file as safetensors.torch.save_file writes it, and files that come close: the right tensors
  * with one thing changed. */
 static void foreign_weights(void **state)
@@ -400,6 +435,7 @@ int main(void)
         cmocka_unit_test(weights_round_trip),
         cmocka_unit_test(weights_of_another_model),
         cmocka_unit_test(foreign_weights),
+        cmocka_unit_test(pytorch_counts_batches),
         cmocka_unit_test(damaged_weights),
         cmocka_unit_test(failed_save_keeps_the_old_weights),
     };

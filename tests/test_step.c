@@ -123,25 +123,61 @@ static void compare_stats(const rig *found, const rig *expected)
     free(e);
 }
 
-/* Five images of a batch of eight give what a batch of five gives, whatever the rest held before.
- */
-static void short_batch_is_a_smaller_batch(void **unused)
+static void check_short_batch(const mg_model *of)
 {
-    (void)unused;
     const mg_dataset five = mg_dataset_slice(&images, 0, 5);
-    rig small = make_rig(model, &five, 5, NULL, &momentum_sgd, true);
-    rig large = make_rig(model, &images, 8, NULL, &momentum_sgd, true);
+    rig small = make_rig(of, &five, 5, NULL, &momentum_sgd, true);
+    rig large = make_rig(of, &images, 8, NULL, &momentum_sgd, true);
     assert_ok(mg__pass_seek(large.pass, 1, 0, 0, IMAGES, 0)); /* a full batch, learning nothing */
     assert_ok(mg__pass_run(large.pass, 1));
     assert_ok(mg__pass_seek(large.pass, 1, 0, 0, 5, 0.01f));
     assert_ok(mg__pass_run(large.pass, 1));
     assert_ok(mg__pass_run(small.pass, 1));
     compare_stats(&large, &small);
-    compare_floats(large.pass->grads, small.pass->grads, model->arena_length, "gradient");
+    compare_floats(large.pass->grads, small.pass->grads, of->arena_length, "gradient");
     compare_floats(mg__pass_probabilities(large.pass), mg__pass_probabilities(small.pass),
-                   5 * (size_t)model->classes, "probability");
+                   5 * (size_t)of->classes, "probability");
     free_rig(&small);
     free_rig(&large);
+}
+
+/* Five images of a batch of eight give what a batch of five gives, whatever the rest held before.
+ */
+static void short_batch_is_a_smaller_batch(void **unused)
+{
+    (void)unused;
+    mg_model *normed = parse_model("input 2x9x8 mean=0.3 std=0.4\nconv out=4 kernel=3\nrelu\n"
+                                   "batchnorm\ndense out=3\nmse\n");
+    check_short_batch(model);
+    check_short_batch(normed);
+    mg_model_free(normed);
+}
+
+/* They lie behind the parameters, and training changes them by batchnorm's rule alone: with
+ * momentum 0, not at all. */
+static void running_statistics_are_no_parameters(void **unused)
+{
+    (void)unused;
+    mg_model *normed = parse_model("input 2x9x8 mean=0.3 std=0.4\nbatchnorm momentum=0\n"
+                                   "dense out=3\nsoftmax_xent\n");
+    const mg_layer *layer = &normed->layers[1];
+    rig r = make_rig(normed, &images, BATCH, NULL, &adam, true);
+    float *before = rig_params(&r);
+    assert_ok(mg__pass_run(r.pass, STEPS));
+    float *after = rig_params(&r);
+    assert_int_equal(mg_model_param_count(normed), 2 + 2 + 3 * 144 + 3);
+    assert_int_equal(r.pass->update.length, normed->trainable_length);
+    for (int i = 0; i < layer->tensor_count; i++) {
+        const mg_tensor *t = &layer->tensors[i];
+        const float *b = before + t->offset, *a = after + t->offset;
+        assert_true(t->trainable == (i < 2));
+        assert_true(t->trainable == (t->offset < normed->trainable_length));
+        assert_true(t->trainable == (memcmp(a, b, t->count * sizeof *a) != 0));
+    }
+    free(before);
+    free(after);
+    free_rig(&r);
+    mg_model_free(normed);
 }
 
 /* A training that learns nothing sees what an evaluation sees. */
@@ -512,6 +548,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(repeat_is_one_step_after_another),
         cmocka_unit_test(long_repeat_is_one_step_after_another),
         cmocka_unit_test(short_batch_is_a_smaller_batch),
+        cmocka_unit_test(running_statistics_are_no_parameters),
         cmocka_unit_test(evaluation_is_the_forward_half),
         cmocka_unit_test(bad_weights_make_a_bad_loss),
         cmocka_unit_test(sgd_by_hand),
