@@ -46,14 +46,29 @@ script golden_optimizers.py --check
 cat log
 [ -n "${MNIST_GPU_DATA:-}" ] || skip "MNIST_GPU_DATA names no directory with MNIST"
 
-for model in lenet5 lenet-valid; do
-    "$program" train --model $model --limit 1000 --epochs 1 --out $model --quiet >log 2>&1 || fail train
+cat >normed.net <<'EOF'
+input   1x28x28 mean=0.1307 std=0.3081
+conv    out=6 kernel=5 stride=2
+batchnorm
+relu
+dense   out=30
+batchnorm momentum=0.2
+relu
+dense   out=10
+mse
+EOF
+for model in lenet5 lenet-valid normed.net; do
+    "$program" train --model $model --limit 1000 --epochs 1 --out run-$model --quiet >log 2>&1 || fail train
     ours=$(program_count)
-    script load_weights.py $model/best.safetensors
+    script load_weights.py run-$model/best.safetensors
     same_counts "$model, trained here" "$(script_count)" "$ours"
 done
 
-script save_weights.py saved.safetensors --limit 1000
-theirs=$(script_count)
-"$program" eval --model lenet5 saved.safetensors >log 2>&1 || fail eval
-same_counts "lenet5, trained by PyTorch" "$theirs" "$(program_count)"
+for model in lenet5 normed.net; do
+    text=()
+    [ -f $model ] && text=(--model $model)
+    script save_weights.py saved.safetensors --limit 1000 "${text[@]}"
+    theirs=$(script_count)
+    "$program" eval --model $model saved.safetensors >log 2>&1 || fail eval
+    same_counts "$model, trained by PyTorch" "$theirs" "$(program_count)"
+done
