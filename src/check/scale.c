@@ -1,6 +1,7 @@
 /* Scales: the sum of the absolute values of the terms of every sum that a layer computes. For
  * layers that are sums of products these come from the reference's own loops, run over absolute
- * values: sum |w||x| is what conv makes of |w| and |x|.
+ * values: sum |w||x| is what conv makes of |w| and |x|. Losses and batchnorm have formulas of their
+ * own here: what an error in each intermediate number, such as a mean, does to the result.
  *
  * An error of a relative size e in each term, and of each partial sum's rounding, is at most e (or
  * n e for a chain of n additions; sqrt(n) e is what chance makes of it) times that scale, whatever

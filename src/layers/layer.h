@@ -166,7 +166,7 @@ typedef struct mg_feed {
 /* A layer in a pass: all that its forward and backward need. The pointers are fixed for the pass's
  * life. Rows from mg_step_rows() to batch-1 of a short last batch are computed like any other (the
  * input layer zeroes them); the loss keeps them out of the statistics and sets their dx to 0, and
- * so no gradient sees them. Nor do the statistics of batchnorm. */
+ * so no gradient sees them. batchnorm keeps them out of its statistics too. */
 typedef struct mg_op {
     const mg_layer *layer;
     mg_backend *backend;
