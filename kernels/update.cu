@@ -1,5 +1,4 @@
 /* The optimizers, and the factor that clips gradients by their norm. Formulas: backend.h. */
-#include "grid.h"
 #include "kernels.h"
 #include "reduce.h"
 

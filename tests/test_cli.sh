@@ -76,6 +76,44 @@ for value in 1 -0.1 2; do
     run "$program" train --val-split $value
     exits 2 'expected a number from 0 to below 1'
 done
+for option in momentum beta1 beta2 rho; do
+    for value in 1 -0.1 nan x ''; do
+        run "$program" train --$option "$value"
+        exits 2 "--$option: expected a number from 0 to below 1"
+    done
+done
+for option in eps weight-decay clip-norm clip-value lr-gamma lr-min min-delta; do
+    for value in -0.1 inf 1e999 x ''; do
+        run "$program" train --$option "$value"
+        exits 2 "--$option: expected a number from 0"
+    done
+done
+for option in lr-step lr-patience warmup patience; do
+    for value in -1 1.5 99999999999999999999 x ''; do
+        run "$program" train --$option "$value"
+        exits 2 "--$option: expected a whole number from"
+    done
+done
+run "$program" train --lr-step 0
+exits 2 '--lr-step: expected a whole number from 1'
+run "$program" train --schedule linear
+exits 2 'known: constant, step, exponential, cosine, one-cycle, plateau'
+run "$program" train --monitor test_loss
+exits 2 'known: val_accuracy, val_loss, accuracy, loss'
+run "$program" train --=1
+exits 2 'unknown option'
+run "$program" bench --optimizer adagrad
+exits 2 'known: adam, sgd, adamw, rmsprop'
+train --nesterov
+exits 2 'nesterov: it needs the optimizer sgd'
+train --clip-norm 1 --clip-value 1
+exits 2 'at most one of them'
+train --patience 2 --val-split 0
+exits 2 'val_accuracy needs validation images'
+train --warmup 1000 --epochs 1
+exits 2 "less than the training's 13 steps, found 1000"
+train --lr-min 0.1
+exits 2 'lr_min: expected 0 to lr'
 for value in -1 18446744073709551616 ''; do
     run "$program" train --seed "$value"
     exits 2 '--seed: expected a whole number from 0 to'
@@ -296,6 +334,30 @@ printf 'epoch 9/9  lo' >>k4/log.txt # a kill
 run "$program" train --resume k4 --quiet
 exits 0
 check "no half lines" not grep -q 'epoch 9' k4/log.txt
+# Resumed from the middle of an epoch, with all that an update and a schedule may have.
+resume_as_one() {
+    local name=$1
+    shift
+    train --epochs 4 --quiet --out "$name" "$@"
+    exits 0
+    train --epochs 4 --max-steps 30 --quiet --out "${name}_half" "$@"
+    exits 0
+    run "$program" train --resume "${name}_half" --max-steps 0 --quiet
+    exits 0
+    same "$name/last.safetensors" "${name}_half/last.safetensors"
+    same "$name/best.safetensors" "${name}_half/best.safetensors"
+}
+resume_as_one adamw --optimizer adamw --weight-decay 0.1 --clip-norm 1 --schedule cosine --warmup 5
+resume_as_one nesterov --optimizer sgd --momentum 0.9 --nesterov --clip-value 0.1 --schedule one-cycle
+resume_as_one rmsprop --optimizer rmsprop --rho 0.8 --schedule plateau --monitor loss --lr-patience 0
+
+train --epochs 9 --patience 2 --min-delta 1 --out early
+exits 0 '^stopped early: no better val_accuracy in 2 epochs$'
+check "three epochs" [ "$(grep -c '^epoch ' out)" = 3 ]
+check "the first is the best, or equal to the best" grep -q '^saved: early/best.safetensors (epoch [123])$' out
+run "$program" train --resume early
+exits 0 '^This run is finished already: it stopped early.$'
+check "nothing is trained" not grep -q '^epoch ' out
 
 # interrupt SIGNAL: a run of 300 epochs, stopped after a few and resumed, against an unbroken one
 train --epochs 300 --quiet --out whole
@@ -371,6 +433,10 @@ check "- reads standard input" [ "$(head -10 out)" = "$(head -10 piped)" ]
 
 run "$program" summary --plan --device cpu --model lenet-valid
 exits 0 '44,426'
+check "clipping by norm is no stage of its own" not grep -q 'clip norm' out
+run "$program" summary --plan --device cpu --model lenet-valid --clip-norm 1 --optimizer rmsprop
+exits 0 '^ *[0-9]*  clip norm$'
+check "one optimizer stage" grep -q '^ *[0-9]*  rmsprop conv1..dense3$' out
 check "stages end with advance" grep -q '^ *[0-9]*  advance$' out
 run "$program" summary a
 exits 0 '^dense1'

@@ -31,6 +31,28 @@ static mg_run_config make_config(void)
     return config;
 }
 
+/* Those that config.json did not have at first: none of them is at its default, or like another. */
+static void set_later_options(mg_train_options *o)
+{
+    o->nesterov = true;
+    o->warmup = UINT64_MAX - 1;
+    o->beta1 = 0.5;
+    o->beta2 = 0.25;
+    o->rho = 0.75;
+    o->eps = 1e-5;
+    o->weight_decay = 0.01;
+    o->clip_value = 2;
+    o->clip_norm = 3;
+    o->min_delta = 0.125;
+    o->lr_gamma = 0.3;
+    o->lr_min = 1e-6;
+    o->lr_step = 7;
+    o->lr_patience = 8;
+    o->patience = 9;
+    snprintf(o->schedule, sizeof o->schedule, "one-cycle");
+    snprintf(o->monitor, sizeof o->monitor, "val_loss");
+}
+
 static void config_round_trip(void **unused)
 {
     (void)unused;
@@ -39,6 +61,7 @@ static void config_round_trip(void **unused)
     for (int i = 0; i < 2; i++) {
         mg_run_config config = make_config(), back = {0};
         config.options.lr = rates[i];
+        set_later_options(&config.options);
         assert_int_equal(mg__run_save_config("r", &config), MG_OK);
         if (mg__run_load_config(&back, "r") != MG_OK) fail_msg("%s", mg_last_error());
         assert_string_equal(back.model_name, config.model_name);
@@ -53,6 +76,17 @@ static void config_round_trip(void **unused)
         assert_true(back.options.max_steps == config.options.max_steps);
         assert_true(back.options.lr == rates[i]);
         assert_true(back.options.momentum == config.options.momentum);
+        assert_true(back.options.nesterov && back.options.warmup == UINT64_MAX - 1);
+        assert_true(back.options.beta1 == 0.5 && back.options.beta2 == 0.25);
+        assert_true(back.options.rho == 0.75 && back.options.eps == 1e-5);
+        assert_true(back.options.weight_decay == 0.01 && back.options.clip_value == 2);
+        assert_true(back.options.clip_norm == 3 && back.options.min_delta == 0.125);
+        assert_true(back.options.lr_gamma == 0.3 && back.options.lr_min == 1e-6);
+        assert_int_equal(back.options.lr_step, 7);
+        assert_int_equal(back.options.lr_patience, 8);
+        assert_int_equal(back.options.patience, 9);
+        assert_string_equal(back.options.schedule, "one-cycle");
+        assert_string_equal(back.options.monitor, "val_loss");
         assert_true(back.val_split == 0.1);
         assert_true(back.outputs.best && !back.outputs.last && back.outputs.epoch);
         assert_int_equal(back.outputs.keep, 7);
@@ -92,6 +126,10 @@ static void hostile_configs(void **unused)
         const char *from, *to, *message; /* NULL: it is fine */
     } cases[] = {
         {"\"program\"", "\"unknown\"", NULL},
+        {"\"beta1\"", "\"beta\"", NULL}, /* an option that older files lack */
+        {"\"schedule\": \"constant\"", "\"schedule\": 1", "\"schedule\": expected a short word"},
+        {"\"lr_step\": 10", "\"lr_step\": 0", "\"lr_step\": expected a whole number from 1"},
+        {"\"warmup\": \"0\"", "\"warmup\": 0", "\"warmup\": expected a whole number in quotes"},
         {"\"lr\": 0.001", "\"lr\": 1", NULL},
         {"\"epochs\"", "\"epoch\"", "\"epochs\" is missing"},
         {"\"batch\": 32", "\"batch\": \"32\"",
