@@ -239,6 +239,21 @@ static mg_status no_momentum(mg_backend *be, const mg_update *u)
     return right->optimizer_step(be, &plain);
 }
 
+static mg_status no_decay(mg_backend *be, const mg_update *u)
+{
+    mg_update plain = *u;
+    plain.spec.weight_decay = 0;
+    return right->optimizer_step(be, &plain);
+}
+
+/* Of the first half of the gradients. */
+static mg_status half_a_norm(mg_backend *be, const mg_update *u)
+{
+    mg_update half = *u;
+    half.length /= 2;
+    return right->clip_norm(be, &half);
+}
+
 static mg_status lose_a_step(mg_backend *be, mg_step_state *state, bool training)
 {
     (void)training;
@@ -287,6 +302,12 @@ static void faults_beyond_layers(void **state)
     const mg_backend_ops kept = wrong;
     wrong.optimizer_step = no_momentum;
     expect_failure(device, "no momentum", "sgd momentum=0.9 over 192 *", "w", "");
+    wrong.optimizer_step = no_decay;
+    expect_failure(device, "no decay", "adamw weight_decay=0.1 over 192 *", "w", "");
+    wrong = kept;
+    wrong.clip_norm = half_a_norm;
+    expect_failure(device, "half a norm", "adamw * clip_norm=0.5 over 192 *", "clip", "");
+    wrong = kept;
     wrong.optimizer_step = restless;
     expect_failure(device, "other bytes every time", "small dense*two runs", "losses", "");
     wrong = kept;
