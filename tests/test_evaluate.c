@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "rig.h"
+#include "train/activations.h"
 
 #define MODEL                                                                                      \
     "input 1x9x8 mean=0.3 std=0.4\n"                                                               \
@@ -81,6 +82,37 @@ static void refuses_images_of_another_size(void **unused)
     free(params);
 }
 
+/* Layer by layer: the input and the conv layer by their formulas, the ReLU from what the conv layer
+ * gave, the last layer as the prediction. */
+static void activations_are_those_of_the_layers(void **unused)
+{
+    (void)unused;
+    float *params = make_weights(model), *y[MG_MAX_LAYERS] = {0}, p[5];
+    const uint8_t *pixels = images.pixels + 72; /* the second image */
+    for (int i = 0; i < model->layer_count; i++) {
+        if (i == 3) continue; /* one that is not wanted */
+        y[i] = malloc(mg_shape_size(model->layers[i].out) * sizeof *y[i]);
+        assert_non_null(y[i]);
+    }
+    assert_ok(mg__activations(y, backend, model, params, pixels));
+    assert_null(y[3]);
+    for (int i = 0; i < 72; i++)
+        assert_true(fabs(y[0][i] - (pixels[i] / 255.0 - 0.3) / 0.4) <= 1e-6);
+    const float *w = params + model->layers[1].tensors[0].offset;
+    for (int i = 0; i < 3 * 7 * 6; i++) {
+        const int k = i / 42, row = i % 42 / 6, column = i % 6;
+        double sum = (double)params[model->layers[1].tensors[1].offset + (size_t)k];
+        for (int r = 0; r < 9; r++)
+            sum += (double)w[9 * k + r] * (double)y[0][(row + r / 3) * 8 + column + r % 3];
+        assert_true(fabs(y[1][i] - sum) <= 1e-5);
+        assert_true(y[2][i] == (y[1][i] > 0 ? y[1][i] : 0));
+    }
+    assert_ok(mg_predict(backend, model, params, pixels, 1, p));
+    for (int i = 0; i < 5; i++) assert_true(fabsf(y[5][i] - p[i]) <= 1e-6f);
+    for (int i = 0; i < model->layer_count; i++) free(y[i]);
+    free(params);
+}
+
 static int make_all(void **unused)
 {
     (void)unused;
@@ -103,6 +135,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evaluation_is_made_of_predictions),
         cmocka_unit_test(refuses_images_of_another_size),
+        cmocka_unit_test(activations_are_those_of_the_layers),
     };
     if (!open_backend(argc, argv, 0, &status)) return status;
     status = cmocka_run_group_tests(tests, make_all, free_all);
