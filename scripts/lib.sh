@@ -22,7 +22,7 @@ has_nvcc() { command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; }
 missing_packages() {
     local need
     local -a headers=(zlib.h=zlib1g-dev jansson.h=libjansson-dev stb/stb_image.h=libstb-dev
-        curl/curl.h=libcurl4-openssl-dev)
+        curl/curl.h=libcurl4-openssl-dev cairo/cairo.h=libcairo2-dev)
     [ "$1" = program ] || headers+=(cmocka.h=libcmocka-dev)
     command -v cmake >/dev/null || echo cmake
     command -v make >/dev/null || echo make

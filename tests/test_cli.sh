@@ -20,10 +20,10 @@ run "$program" --version
 exits 0 '^mnist_gpu [0-9]'
 run "$program" --help
 exits 0 '^Usage: mnist_gpu COMMAND'
-for command in train eval predict summary recipes bench check info data; do
+for command in train eval predict plot grid features summary recipes bench check info data; do
     check "--help lists $command" grep -q "^  $command " out
 done
-for command in train eval predict summary recipes bench check info data; do
+for command in train eval predict plot grid features summary recipes bench check info data; do
     for flag in --help -h; do
         run "$program" "$command" $flag
         exits 0 "^Usage: mnist_gpu $command"

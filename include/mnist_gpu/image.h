@@ -28,6 +28,10 @@ mg_status mg_image_load(mg_image **out, const char *path);
 mg_status mg_image_decode(mg_image **out, const uint8_t *bytes, size_t size, const char *name);
 void mg_image_free(mg_image *image); /* NULL is fine */
 
+/* Writes an 8-bit PNG, whatever the name, replacing the file whole or not at all. MG_ERR_FORMAT: a
+ * size that could not be read again; MG_ERR_IO, MG_ERR_MEMORY. */
+mg_status mg_image_save(const mg_image *image, const char *path);
+
 /* Brings a picture to a network's input: bright ink on black, [channels][height][width] u8.
  * For 1x28x28 the MNIST recipe: transparency composited, luminance, polarity from the border, ink
  * cut out, longer side scaled to 20 by area averaging, centre of mass shifted to (14, 14) by whole

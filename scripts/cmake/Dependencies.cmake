@@ -1,14 +1,15 @@
 # Finding what the project stands on, and saying what to install where it is not there.
 
-# mg_require(<name> <header> <library or ""> <Debian package> [<what to do instead>])
+# mg_find(<variable> <name> <header> <library or "">)
 #
-# The imported target mg::<name>, for a library (or a header alone) that the build cannot do without.
-# pkg-config says where to look; without it the usual places are searched.
-function(mg_require name header library package)
+# The imported target mg::<name>, for a library or a header alone; sets the variable to whether it is
+# there. pkg-config says where to look; without it the usual places are searched.
+function(mg_find found name header library)
   find_package(PkgConfig QUIET)
   if(PKG_CONFIG_FOUND)
     pkg_check_modules(PC_${name} QUIET ${name})
   endif()
+  set(${found} OFF PARENT_SCOPE)
   set(needed MG_${name}_INCLUDE_DIR)
   find_path(MG_${name}_INCLUDE_DIR ${header} HINTS ${PC_${name}_INCLUDE_DIRS})
   if(library)
@@ -18,12 +19,23 @@ function(mg_require name header library package)
   mark_as_advanced(${needed})
   foreach(variable IN LISTS needed)
     if(NOT ${variable})
-      message(FATAL_ERROR "${name} is missing: install it (Debian package ${package})${ARGN}")
+      return()
     endif()
   endforeach()
   add_library(mg::${name} INTERFACE IMPORTED GLOBAL)
   target_include_directories(mg::${name} INTERFACE ${MG_${name}_INCLUDE_DIR})
   target_link_libraries(mg::${name} INTERFACE ${MG_${name}_LIBRARY})
+  set(${found} ON PARENT_SCOPE)
+endfunction()
+
+# mg_require(<name> <header> <library or ""> <Debian package> [<what to do instead>])
+#
+# mg_find, for what the build cannot do without.
+function(mg_require name header library package)
+  mg_find(found ${name} ${header} "${library}")
+  if(NOT found)
+    message(FATAL_ERROR "${name} is missing: install it (Debian package ${package})${ARGN}")
+  endif()
 endfunction()
 
 # mg_option(<NAME> <purpose>): the option MNIST_GPU_<NAME>: AUTO (use it where it is found), ON, OFF.

@@ -19,6 +19,9 @@ typedef enum cli_exit {
 mg_status cmd_train(int argc, char **argv);
 mg_status cmd_eval(int argc, char **argv);
 mg_status cmd_predict(int argc, char **argv);
+mg_status cmd_plot(int argc, char **argv);
+mg_status cmd_grid(int argc, char **argv);
+mg_status cmd_features(int argc, char **argv);
 mg_status cmd_summary(int argc, char **argv);
 mg_status cmd_recipes(int argc, char **argv);
 mg_status cmd_check(int argc, char **argv);
@@ -55,5 +58,10 @@ typedef struct cli_network {
  * the weights file. */
 mg_status cli_network_load(cli_network *out, const char *run_or_file, const char *model);
 void cli_network_free(cli_network *network); /* frees the members */
+
+/* A picture as input of the model: pixels [c][h][w], the caller's; path "-" is standard input. */
+mg_status cli_read_picture(uint8_t *pixels, const mg_model *model, const char *path);
+/* An input as a picture to be shown, [h][w][c]: grey ones are turned to dark on light. */
+void cli_ink_on_paper(uint8_t *out, const mg_model *model, const uint8_t *pixels);
 
 #endif

@@ -1,5 +1,6 @@
 /* mnist_gpu eval: a trained network on a part of the data. */
 #include "cli.h"
+#include "draw/matrix.h"
 #include "options.h"
 #include "splits.h"
 #include <math.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 
 typedef struct eval_args {
-    const char *run_or_file, *split, *data, *device, *model;
+    const char *run_or_file, *split, *data, *device, *model, *confusion;
     int threads;
     bool json;
 } eval_args;
@@ -24,6 +25,8 @@ static mg_status parse(eval_args *a, int argc, char **argv)
         CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model,
                      "the model, for weights without model text, as PyTorch saves them"),
+        CLI_OPT_TEXT("confusion", "FILE", &a->confusion,
+                     "also draw the confusion matrix, .svg or .png"),
         CLI_OPT_FLAG("json", &a->json, "print JSON"),
     };
     const cli_syntax syntax = {
@@ -176,6 +179,19 @@ static mg_status print_json(const eval_args *a, const cli_network *n, const mg_b
                   cli_json_number(e->loss), "classes", classes, "confusion", confusion));
 }
 
+/* ---- the picture ---- */
+
+static mg_status draw_confusion(const eval_args *a, const cli_network *n, const mg_evaluation *e)
+{
+    char title[128];
+    snprintf(title, sizeof title, "%s: %.2f %% of %u %s images", mg_model_name(n->model),
+             100 * e->accuracy, e->count,
+             !strcmp(a->split, "test")  ? "test"
+             : !strcmp(a->split, "val") ? "validation"
+                                        : "training");
+    return mg__matrix_save(e, title, a->confusion);
+}
+
 /* ---- all parts ---- */
 
 static mg_status evaluate_all(cli_splits *out, const eval_args *a, const cli_network *n,
@@ -238,6 +254,7 @@ static mg_status eval_one(const eval_args *a, const cli_network *n, mg_backend *
     mg_status st;
     mg_evaluation *evaluation = NULL;
     MG_TRY(evaluate(&evaluation, a, n, backend));
+    if (a->confusion) MG_TRY(draw_confusion(a, n, evaluation));
     if (a->json)
         MG_TRY(print_json(a, n, backend, evaluation));
     else
@@ -254,6 +271,9 @@ mg_status cmd_eval(int argc, char **argv)
     cli_network network = {0};
     mg_backend *backend = NULL;
     MG_TRY(parse(&a, argc, argv));
+    if (a.confusion && !strcmp(a.split, "all"))
+        MG_FAIL(MG_ERR_INVALID, "eval: --confusion goes with one split, not with --split all");
+    if (a.confusion) MG_TRY(mg__canvas_check_path(a.confusion, MG_CONTENT_DRAWING));
     MG_TRY(mg_backend_open(&backend, a.device, a.threads));
     MG_TRY(cli_network_load(&network, a.run_or_file, a.model));
     MG_TRY(!strcmp(a.split, "all") ? eval_all(&a, &network, backend)

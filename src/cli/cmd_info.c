@@ -31,7 +31,13 @@ static void print_build(void)
 #else
     const bool curl = false;
 #endif
-    const struct feature with[] = {{"libcurl (data download)", curl}};
+#ifdef MG_HAVE_CAIRO
+    const bool cairo = true;
+#else
+    const bool cairo = false;
+#endif
+    const struct feature with[] = {{"libcurl (data download)", curl},
+                                   {"cairo (curves and matrices as PNG)", cairo}};
     printf("mnist_gpu %s\n", MG_VERSION_STRING);
     printf("Compiler:     %s\n", __VERSION__);
     print_features("Optional:     ", with, MG_COUNT_OF(with));

@@ -1,9 +1,9 @@
 /* mnist_gpu predict: what do these pictures show? */
 #define _POSIX_C_SOURCE 200809L /* strdup */
 #include "cli.h"
-#include "mnist_gpu/image.h"
 #include "options.h"
 #include "term.h"
+#include "term_picture.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 typedef struct predict_args {
     const char *weights, *model, *device;
     int threads, top; /* top 0: all classes, in their order */
-    bool json;
+    bool json, show;
     int count;
     char **paths; /* [count] */
 } predict_args;
@@ -22,6 +22,7 @@ typedef struct predict_args {
 typedef struct picture {
     const char *path;
     char *error;                /* malloc'd; NULL if it was read */
+    const uint8_t *pixels;      /* as the network's input */
     const float *probabilities; /* [classes] */
     int *order;                 /* [classes] from the most probable class down, equals in order */
 } picture;
@@ -35,6 +36,7 @@ static mg_status parse(predict_args *a, int argc, char **argv)
         CLI_OPT_INT("top", "K", &a->top, 1, 256, "only the K most probable classes [all]"),
         CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
         CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
+        CLI_OPT_FLAG("show", &a->show, "also print each picture as the network sees it"),
         CLI_OPT_FLAG("json", &a->json, "print JSON"),
     };
     const cli_syntax syntax = {
@@ -54,19 +56,6 @@ static mg_status parse(predict_args *a, int argc, char **argv)
 
 /* ---- reading ---- */
 
-static mg_status read_picture(uint8_t *pixels, const mg_model *model, const char *path)
-{
-    mg_status st;
-    mg_image *image = NULL;
-    uint32_t c, h, w;
-    mg_model_input_size(model, &c, &h, &w);
-    MG_TRY(mg_image_load(&image, path));
-    if ((st = mg_image_to_input(pixels, c, h, w, image)) != MG_OK) mg__fail_in(st, "%s", path);
-out:
-    mg_image_free(image);
-    return st;
-}
-
 /* Fills `batch` with the pictures that can be read; *readable is their number. */
 static mg_status read_pictures(picture *pictures, uint32_t *readable, uint8_t *batch,
                                size_t image_size, const predict_args *a, const mg_model *model)
@@ -74,7 +63,7 @@ static mg_status read_pictures(picture *pictures, uint32_t *readable, uint8_t *b
     *readable = 0;
     for (int i = 0; i < a->count; i++) {
         pictures[i].path = a->paths[i];
-        if (read_picture(batch + *readable * image_size, model, a->paths[i]) == MG_OK) {
+        if (cli_read_picture(batch + *readable * image_size, model, a->paths[i]) == MG_OK) {
             ++*readable;
             continue;
         }
@@ -131,15 +120,30 @@ static json_t *picture_json(const picture *p, int classes, int top)
                      "probabilities", list, "top", ranked);
 }
 
+static mg_status show_input(const picture *p, const mg_model *model)
+{
+    mg_image image;
+    mg_model_input_size(model, &image.channels, &image.height, &image.width);
+    image.pixels = malloc((size_t)image.channels * image.height * image.width);
+    if (!image.pixels) return mg__fail(MG_ERR_MEMORY, "out of memory for a picture");
+    cli_ink_on_paper(image.pixels, model, p->pixels);
+    term_picture(&image);
+    free(image.pixels);
+    return MG_OK;
+}
+
 /* Prints all; the status is that of the last picture that could not be read. */
-static mg_status print_pictures(const picture *pictures, const predict_args *a, int classes)
+static mg_status print_pictures(const picture *pictures, const predict_args *a,
+                                const mg_model *model)
 {
     mg_status st = MG_OK;
+    const int classes = mg_model_classes(model);
     json_t *list = a->json ? json_array() : NULL;
     int unread = 0;
     for (int i = 0; i < a->count; i++) {
         const picture *p = &pictures[i];
         unread += p->error != NULL;
+        if (a->show && !p->error && (st = show_input(p, model)) != MG_OK) return st;
         if (a->json)
             json_array_append_new(list, picture_json(p, classes, a->top));
         else if (!p->error)
@@ -171,11 +175,12 @@ static mg_status predict(const predict_args *a, const cli_network *n, mg_backend
     for (int i = 0, row = 0; i < a->count; i++) {
         if (pictures[i].error) continue;
         pictures[i].probabilities = probabilities + row * classes;
+        pictures[i].pixels = batch + (size_t)row * image_size;
         pictures[i].order = orders + row * classes;
         rank(pictures[i].order, pictures[i].probabilities, classes);
         row++;
     }
-    MG_TRY(print_pictures(pictures, a, classes));
+    MG_TRY(print_pictures(pictures, a, n->model));
 out:
     for (size_t i = 0; pictures && i < count; i++) free(pictures[i].error);
     free(pictures);
@@ -192,6 +197,8 @@ mg_status cmd_predict(int argc, char **argv)
     cli_network network = {0};
     mg_backend *backend = NULL;
     MG_TRY(parse(&a, argc, argv));
+    if (a.show && a.json)
+        MG_FAIL(MG_ERR_INVALID, "predict: give either --json or --show, not both");
     MG_TRY(mg_backend_open(&backend, a.device, a.threads));
     MG_TRY(cli_network_load(&network, a.weights, a.model));
     MG_TRY(predict(&a, &network, backend));

@@ -1,6 +1,7 @@
 /* mnist_gpu train: options and data in, a run directory and a test result out. */
 #define _POSIX_C_SOURCE 200809L /* strdup */
 #include "cli.h"
+#include "draw/curves.h"
 #include "mnist_gpu/weights.h"
 #include "options.h"
 #include "recipes.h"
@@ -21,7 +22,7 @@ typedef struct train_args {
     uint64_t limit;
     int threads;
     int verbose;
-    bool quiet, tensorboard;
+    bool quiet, tensorboard, curves;
     const char *save;       /* a list of names */
     mg_run_outputs outputs; /* what it says, and the rest of them */
     bool model_given, epochs_given, steps_given, device_given;
@@ -32,8 +33,8 @@ typedef struct train_args {
 /* What a run was begun with stays: only how far and where it goes on may be changed. */
 static mg_status check_resume(const cli_syntax *s)
 {
-    static const char *const allowed[] = {"resume", "epochs", "max-steps", "device",     "threads",
-                                          "data",   "quiet",  "verbose",   "tensorboard"};
+    static const char *const allowed[] = {"resume", "epochs", "max-steps", "device",      "threads",
+                                          "data",   "quiet",  "verbose",   "tensorboard", "curves"};
     for (int i = 0; i < s->option_count; i++) {
         bool fits = !s->options[i].given;
         for (int j = 0; j < MG_COUNT_OF(allowed); j++)
@@ -116,9 +117,10 @@ static mg_status parse(train_args *a, int argc, char **argv)
         CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
         CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
         CLI_OPT_TEXT("out", "DIR", &a->out, "run directory [runs/<time>-<model>]"),
-        CLI_OPT_TEXT("resume", "DIR", &a->resume,
-                     "go on with the run in DIR; only --epochs, --max-steps, --device, "
-                     "--threads, --data, --tensorboard, --verbose and --quiet go with it"),
+        CLI_OPT_TEXT(
+            "resume", "DIR", &a->resume,
+            "go on with the run in DIR; only --epochs, --max-steps, --device, "
+            "--threads, --data, --tensorboard, --curves, --verbose and --quiet go with it"),
         CLI_OPT_TEXT("init", "RUN|WEIGHTS", &a->init,
                      "start from these weights, and from their model unless --model is given"),
         CLI_OPT_CHOICE("shuffle", shuffles, &a->shuffle,
@@ -133,6 +135,8 @@ static mg_status parse(train_args *a, int argc, char **argv)
         CLI_OPT_INT("keep", "N", &a->outputs.keep, 0, INT_MAX,
                     "with --save epoch: only those of the latest N epochs; 0 = all"),
         CLI_OPT_FLAG("tensorboard", &a->tensorboard, "write event files for TensorBoard"),
+        CLI_OPT_FLAG("curves", &a->curves,
+                     "draw the curves into the run directory, see mnist_gpu plot"),
         CLI_OPT_INT("verbose", "N", &a->verbose, 0, 2,
                     "1 = a bar and a line per epoch, 2 = no bar, 0 = the test result only"),
         CLI_OPT_FLAG("quiet", &a->quiet, "the same as --verbose 0"),
@@ -389,6 +393,7 @@ mg_status cmd_train(int argc, char **argv)
                              data.val.count ? &data.val : NULL, &run.config.options));
     MG_TRY(train(&run, &a, init));
     MG_TRY(train_report_result(&run, &data));
+    if (a.curves) MG_TRY(mg__curves_save_run(run.dir));
 out:
     st = train_run_end(&run, st);
     train_run_free(&run);

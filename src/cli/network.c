@@ -1,6 +1,7 @@
-/* What several commands need: a trained network, and JSON. */
+/* What several commands need: a trained network, pictures for it, and JSON. */
 #include "cli.h"
 #include "io/file.h"
+#include "mnist_gpu/image.h"
 #include "mnist_gpu/weights.h"
 #include <math.h>
 #include <stdio.h>
@@ -29,6 +30,29 @@ void cli_network_free(cli_network *n)
     free(n->params);
     free(n->path);
     free(n->run);
+}
+
+mg_status cli_read_picture(uint8_t *pixels, const mg_model *model, const char *path)
+{
+    mg_status st;
+    mg_image *image = NULL;
+    uint32_t c, h, w;
+    mg_model_input_size(model, &c, &h, &w);
+    MG_TRY(mg_image_load(&image, path));
+    if ((st = mg_image_to_input(pixels, c, h, w, image)) != MG_OK) mg__fail_in(st, "%s", path);
+out:
+    mg_image_free(image);
+    return st;
+}
+
+void cli_ink_on_paper(uint8_t *out, const mg_model *model, const uint8_t *pixels)
+{
+    uint32_t channels, height, width;
+    mg_model_input_size(model, &channels, &height, &width);
+    const size_t area = (size_t)height * width;
+    for (size_t i = 0; i < area * channels; i++)
+        out[i % area * channels + i / area] =
+            channels == 1 ? (uint8_t)(255 - pixels[i]) : pixels[i];
 }
 
 json_t *cli_json_text(const char *text)

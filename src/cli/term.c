@@ -27,7 +27,7 @@ const char *term_style(char out[16], int fd, const char *code)
     return out;
 }
 
-static bool shows_unicode(int fd)
+bool term_shows_unicode(int fd)
 {
     return term_is_live(fd) && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
@@ -38,7 +38,7 @@ void term_bar(char *out, size_t size, int fd, double fraction, int cells)
     if (cells > TERM_BAR_CELLS) cells = TERM_BAR_CELLS;
     if (!(fraction > 0)) fraction = 0;
     if (fraction > 1) fraction = 1;
-    const bool unicode = shows_unicode(fd);
+    const bool unicode = term_shows_unicode(fd);
     const int filled = (int)(fraction * cells * 8 + 0.5); /* in eighths of a cell */
     size_t used = 0;
     out[0] = 0;

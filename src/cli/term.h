@@ -10,6 +10,8 @@
 bool term_is_live(int fd);
 int term_width(int fd); /* columns; 80 if it is no terminal */
 
+bool term_shows_unicode(int fd); /* a live terminal, and the locale's characters are UTF-8 */
+
 /* Colours and bold: on a live terminal, unless NO_COLOR is set. Returns the escape sequence for
  * "1" (bold), "32" (green), "0" (normal) ..., or "". `out` holds it. */
 const char *term_style(char out[16], int fd, const char *code);
