@@ -39,7 +39,7 @@ say "Training: mnist_gpu train ${arguments[*]}"
 build/mnist_gpu train "${arguments[@]}"
 say "Evaluating: mnist_gpu eval"
 build/mnist_gpu eval "${run[@]}"
-for picture in data/samples/*.png; do
+for picture in data/samples/digit-*.png; do
     [ -e "$picture" ] || continue
     say "Reading a picture: mnist_gpu predict $picture"
     build/mnist_gpu predict "$picture"

@@ -44,6 +44,11 @@ check "no curves unless asked for" [ ! -e "$evil/curves.svg" ]
 run "$program" train --resume one --epochs 4 --curves --quiet
 exits 0
 
+run "$program" train --data tiny --model dense.net --device cpu --batch 10 --max-steps 2 --out short --curves
+exits 0 '^no curves before the end of the first epoch$'
+run "$program" plot short
+exits 1 'short/metrics.csv: no epoch yet'
+
 # ---- plot ----
 
 run "$program" plot one

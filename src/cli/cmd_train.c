@@ -344,6 +344,12 @@ static mg_status open_device(train_run *run, const train_args *a)
     return run->config.device ? MG_OK : mg__fail(MG_ERR_MEMORY, "out of memory");
 }
 
+static mg_status draw_curves(train_run *run)
+{
+    if (run->best_epoch) return mg__curves_save_run(run->dir);
+    return train_log_say(&run->log, true, "no curves before the end of the first epoch\n");
+}
+
 /* ---- the command ---- */
 
 static mg_status train(train_run *run, const train_args *a, const float *init)
@@ -393,7 +399,7 @@ mg_status cmd_train(int argc, char **argv)
                              data.val.count ? &data.val : NULL, &run.config.options));
     MG_TRY(train(&run, &a, init));
     MG_TRY(train_report_result(&run, &data));
-    if (a.curves) MG_TRY(mg__curves_save_run(run.dir));
+    if (a.curves) MG_TRY(draw_curves(&run));
 out:
     st = train_run_end(&run, st);
     train_run_free(&run);

@@ -7,6 +7,7 @@
  *     epoch-0001.safetensors   the weights after that epoch, for each one that is kept
  *     metrics.csv              one line per epoch
  *     metrics.jsonl            the same, each line a JSON object
+ *     curves.svg, .png         their curves, if asked for (draw/curves.h)
  *     train, validation        the same for TensorBoard (io/tensorboard.h)
  *     log.txt                  what was printed (cli/train_log.h)
  *
