@@ -11,7 +11,7 @@ enum { MARGIN = 6, TITLE = 9, LABEL = 8, SMALL = 7, BAR = 8, BAR_ROOM = 40 };
 typedef struct layout {
     mg_canvas *canvas;
     const mg_evaluation *e;
-    double left, top, cell, side;
+    double label, left, top, cell, side; /* label: where "True class" stands */
 } layout;
 
 /* Small shares are the ones to tell apart: their square root is shown. */
@@ -91,7 +91,7 @@ static void draw_axes(const layout *l)
     }
     mg__canvas_text(c, l->left + l->side / 2, bottom + 7 + SMALL + 0.73 * LABEL, MG_ANCHOR_MIDDLE,
                     &label, "Predicted class");
-    mg__canvas_text(c, MARGIN + 0.8 * LABEL, l->top + l->side / 2, MG_ANCHOR_MIDDLE,
+    mg__canvas_text(c, l->label, l->top + l->side / 2, MG_ANCHOR_MIDDLE,
                     &(mg_font){.size = LABEL, .color = INK, .upward = true}, "True class");
 }
 
@@ -101,7 +101,7 @@ static void draw_bar(const layout *l)
     enum { STEPS = 100 };
     mg_canvas *c = l->canvas;
     static const int marks[] = {0, 1, 10, 25, 50, 100};
-    const double x = l->left + l->side + 7, height = l->side * 0.6, y = l->top;
+    const double x = l->left + l->side + 7, height = fmax(l->side * 0.6, 62), y = l->top;
     const mg_font small = {.size = SMALL - 1, .color = INK};
     char text[16];
     for (int i = 0; i < STEPS; i++)
@@ -132,6 +132,9 @@ mg_status mg__matrix_save(const mg_evaluation *e, const char *title, const char 
     l.cell = fmin(fmax(floor(room / e->classes * MG_CANVAS_SCALE), 1) / MG_CANVAS_SCALE, 40);
     l.side = l.cell * e->classes;
     const double width = fmax(l.left + l.side + BAR_ROOM, MG_COLUMN_WIDTH);
+    const double free_room = width - (l.left + l.side + BAR_ROOM);
+    l.label = MARGIN + 0.8 * LABEL + floor(free_room / 2);
+    l.left += floor(free_room / 2);
     MG_TRY(mg__canvas_create(&c, path, MG_CONTENT_DRAWING, width,
                              l.top + fmax(l.side, 80) + 7 + SMALL + LABEL + MARGIN));
     l.canvas = c;
