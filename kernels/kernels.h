@@ -49,11 +49,6 @@ int mg__bias_gradient_parts(int batch, size_t size);
 cudaError_t mg__launch_bias_gradient(float *db, const float *dy, float *partial, int batch,
                                      int channels, size_t size, cudaStream_t stream);
 
-/* y = max(x, 0), a NaN stays one; dx = dy where y > 0, else 0. [count] f32. */
-cudaError_t mg__launch_relu(float *y, const float *x, size_t count, cudaStream_t stream);
-cudaError_t mg__launch_relu_backward(float *dx, const float *dy, const float *y, size_t count,
-                                     cudaStream_t stream);
-
 /* ---- norm.cu ----
  *
  * The op's layer is batchnorm, its pointers device memory. mean, var [channels] f32: the batch's
@@ -79,6 +74,20 @@ cudaError_t mg__launch_mse(float *y, mg_step_stat *rows, const float *x, const m
                            int batch, int classes, cudaStream_t stream);
 cudaError_t mg__launch_mse_backward(float *dx, const float *x, const float *y, const mg_feed *feed,
                                     int batch, int classes, cudaStream_t stream);
+
+/* ---- activations.cu ---- */
+
+/* relu, leaky_relu, tanh or sigmoid, as layer->kind says; formulas in src/layers. A NaN stays one.
+ * x, y, dy, dx [count] f32. */
+cudaError_t mg__launch_activation(const mg_layer *layer, float *y, const float *x, size_t count,
+                                  cudaStream_t stream);
+cudaError_t mg__launch_activation_backward(const mg_layer *layer, float *dx, const float *dy,
+                                           const float *y, size_t count, cudaStream_t stream);
+
+/* out = f in, with dropout's factors f for the step that `state` is at; src/layers/dropout.c.
+ * out, in [count] f32. */
+cudaError_t mg__launch_dropout(const mg_layer *layer, float *out, const float *in,
+                               const mg_step_state *state, size_t count, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

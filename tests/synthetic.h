@@ -53,7 +53,7 @@ static inline float *make_weights(const mg_model *model)
     for (int index = 0, stream = 0; index < mg__model_tensor_count(model); index++) {
         const mg_tensor *t = mg__model_tensor(model, index);
         if (!t->trainable) {
-            for (size_t i = 0; i < t->count; i++) params[t->offset + i] = t->start;
+            for (size_t i = 0; i < t->count; i++) params[t->offset + i] = (float)t->init.value;
             continue;
         }
         const size_t inputs = t->count / (size_t)t->dim[0];

@@ -1,5 +1,5 @@
-/* Every backend against PyTorch: layers alone, and ten training steps of whole networks. The values
- * and the cases are those of scripts/pytorch/golden.py. */
+/* Every backend against PyTorch: layers alone, ten training steps of whole networks, an evaluation.
+ * The values and the cases are those of scripts/pytorch/golden.py. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -245,9 +245,36 @@ static void layers_as_pytorch(void **unused)
         "softmax_xent-smooth",
         "mse",
         "mse-below-0",
+        "leaky_relu-default",
+        "leaky_relu-slope",
+        "tanh",
+        "sigmoid",
+        "avgpool-2",
+        "avgpool-rest",
+        "avgpool-overlap",
     };
     for (int i = 0; i < MG_COUNT_OF(names); i++) check_layer(names[i]);
     assert_int_equal(layers_used, layers->count);
+}
+
+/* ---- an evaluation: no number is dropped ---- */
+
+static void evaluation_as_pytorch(void **unused)
+{
+    (void)unused;
+    mg_model *model = golden_model(steps, "dropout");
+    golden probabilities = get_golden(steps, "dropout", "probabilities");
+    const uint32_t count = (uint32_t)probabilities.rows;
+    mg_dataset images = make_images(count, model->layers[0].out, model->classes);
+    float *params = make_weights(model), *found = malloc(probabilities.count * sizeof *found);
+    assert_non_null(found);
+    assert_ok(mg_predict(backend, model, params, images.pixels, count, found));
+    compare(&probabilities, found, 1, 1e-6, 1e-6);
+    free(found);
+    free(params);
+    free(probabilities.values);
+    free_images(&images);
+    mg_model_free(model);
 }
 
 /* ---- ten steps ---- */
@@ -265,6 +292,8 @@ static const steps_case steps_cases[] = {
     {"small-sgd", NULL, &momentum_sgd, 0.01f, 7, 66},
     {"normed-sgd", NULL, &momentum_sgd, 0.01f, 16, 154},
     {"small-mse", NULL, &momentum_sgd, 0.01f, 7, 66},
+    {"smooth-adam", NULL, &adam, 0.001f, 7, 66},
+    {"smooth-sgd", NULL, &momentum_sgd, 0.01f, 7, 66},
     {"lenet-valid-adam", "lenet-valid", &adam, 0.001f, 32, 308},
     {"lenet-valid-sgd", "lenet-valid", &momentum_sgd, 0.01f, 32, 308},
     {"lenet5-adam", "lenet5", &adam, 0.001f, 8, 77},
@@ -367,6 +396,7 @@ int main(int argc, char **argv)
     int status;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_as_pytorch),
+        cmocka_unit_test(evaluation_as_pytorch),
         cmocka_unit_test(ten_steps_as_pytorch),
     };
     if (!open_backend(argc, argv, 0, &status)) return status;

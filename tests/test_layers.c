@@ -114,6 +114,12 @@ static void hide_nan(mg_op *op)
     for (size_t i = 0; i < out_size(op); i++)
         if (isnan(op->y[i])) op->y[i] = 0;
 }
+static void drop_more(mg_op *op)
+{
+    size_t i = 0;
+    while (op->y[i] == 0) i++;
+    op->y[i] = 0;
+}
 static void count_invalid_rows(mg_op *op)
 {
     mg_step_stat *stat = &op->feed->stats[op->feed->state->slot];
@@ -164,6 +170,14 @@ static const struct fault faults[] = {
      "this input"},
     {"max-pool's gradient goes elsewhere", "maxpool size=2 on 3x7x9 *", MG_LAYER_MAXPOOL, true,
      second_of_equals, "dx", ""},
+    {"an average is imprecise", "avgpool size=3 on *reals", MG_LAYER_AVGPOOL, false, less_precise,
+     "y", ""},
+    {"an activation is imprecise", "sigmoid on 3x5x7 *reals", MG_LAYER_SIGMOID, false, less_precise,
+     "y", ""},
+    {"a number too many is dropped", "dropout on 3x5x7 *reals", MG_LAYER_DROPOUT, false, drop_more,
+     "y", ""},
+    {"dropout in evaluation", "dropout on 3x5x7 *evaluation", MG_LAYER_DROPOUT, false, drop_more,
+     "y", ""},
     {"ReLU hides a NaN", "relu on 3x5x7 *", MG_LAYER_RELU, false, hide_nan, "y", ""},
     {"invalid rows are in the loss", "softmax_xent on 10x1x1 *", MG_LAYER_SOFTMAX_XENT, false,
      count_invalid_rows, "loss", ""},
@@ -334,6 +348,11 @@ static void faults_of_the_reference(void **state)
         {"", "softmax_xent on 3x1x1 *", MG_LAYER_SOFTMAX_XENT, true, gradient_off, "dx", ""},
         {"", "mse on 3x1x1 *", MG_LAYER_MSE, true, gradient_off, "dx", ""},
         {"", "batchnorm on 3x5x7 *", MG_LAYER_BATCHNORM, true, gradient_off, "dx", ""},
+        {"", "leaky_relu on 3x5x7 *", MG_LAYER_LEAKY_RELU, true, gradient_off, "dx", ""},
+        {"", "tanh on 3x5x7 *", MG_LAYER_TANH, true, gradient_off, "dx", ""},
+        {"", "sigmoid on 3x5x7 *", MG_LAYER_SIGMOID, true, gradient_off, "dx", ""},
+        {"", "avgpool size=3 on *", MG_LAYER_AVGPOOL, true, gradient_off, "dx", ""},
+        {"", "dropout on 3x5x7 *", MG_LAYER_DROPOUT, true, gradient_off, "dx", ""},
     };
     wrong.name = "ref";
     for (fault = in_ref; fault < in_ref + MG_COUNT_OF(in_ref); fault++)

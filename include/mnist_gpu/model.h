@@ -7,6 +7,7 @@
  *     dense   out=10
  *     softmax_xent
  *
+ * Layers: conv, dense; relu, leaky_relu, tanh, sigmoid; maxpool, avgpool; dropout; softmax_xent.
  * `#` starts a comment. The first layer is `input`, the last one a loss. Shapes are inferred; an
  * unknown layer or key, a value out of range or a shape that does not fit is an error with the
  * line. Layers and their keys are documented in src/layers, one file each. */

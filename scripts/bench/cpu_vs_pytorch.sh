@@ -22,7 +22,8 @@ images. The results go to scripts/bench/results/NAME.json.
   --program FILE   [build/mnist_gpu]
   --python FILE    a Python that has PyTorch; pytorch_cpu.py tells which ones are fast [python3]
 
-MODEL is a preset, or mlp-512, mlp-200-100, cnn. For steady figures nothing else should run.
+MODEL is lenet5, lenet-valid, lenet-61k, mlp-tanh, mlp-512, mlp-200-100, or cnn: cnn-dropout without
+its dropout. For steady figures nothing else should run.
 TEXT
 }
 
@@ -30,7 +31,6 @@ TEXT
 model_text() {
     echo 'input 1x28x28 mean=0.1307 std=0.3081'
     case $1 in
-        mlp-512) printf 'dense out=512\nrelu\n' ;;
         mlp-200-100) printf 'dense out=%d\nrelu\n' 200 100 ;;
         cnn)
             printf 'conv out=32 kernel=5 pad=same\nrelu\n%.0s' 1 2

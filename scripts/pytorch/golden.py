@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/golden/*.safetensors, the numbers of PyTorch that tests/test_golden.c holds every
-backend against: layers alone, and ten training steps of whole networks. PyTorch computes them in
-float64, from values that are the same in float32. With --check it writes nothing and compares the
+backend against: layers alone, ten training steps of whole networks, and an evaluation with dropout
+(in training PyTorch draws from another generator). PyTorch computes them in float64, from values that are the same in float32. With --check it writes nothing and compares the
 files with what PyTorch computes here."""
 
 import argparse
@@ -35,6 +35,13 @@ LAYERS = {
     "batchnorm": (3, "4x5x3", "batchnorm"),
     "batchnorm-vector": (7, "5x1x1", "batchnorm eps=0.01 momentum=0.3"),
     "batchnorm-running": (3, "4x5x3", "batchnorm eps=0.001"),  # in evaluation
+    "leaky_relu-default": (3, "2x3x5", "leaky_relu"),
+    "leaky_relu-slope": (2, "1x7x3", "leaky_relu slope=0.25"),
+    "tanh": (3, "2x3x5", "tanh"),
+    "sigmoid": (3, "2x3x5", "sigmoid"),
+    "avgpool-2": (2, "2x6x8", "avgpool size=2"),
+    "avgpool-rest": (3, "1x7x5", "avgpool size=2"),
+    "avgpool-overlap": (2, "2x9x7", "avgpool size=3 stride=2"),
 }
 # batch, classes, a factor of the scores, the loss
 LOSS_LAYERS = {
@@ -132,7 +139,7 @@ def make_layers():
     return tensors, texts
 
 
-# ---- ten steps: the network, the optimizer, images in a batch, images in all ----
+# ---- ten steps, and an evaluation with dropout: network, optimizer, images in a batch, in all ----
 
 SMALL = """
 input   2x9x8 mean=0.3 std=0.4
@@ -157,6 +164,31 @@ relu
 batchnorm eps=0.001 momentum=0.3
 dense   out=4
 softmax_xent smoothing=0.1
+"""
+SMOOTH = """
+input   1x11x10 mean=0.3 std=0.4
+conv    out=4 kernel=3
+tanh
+avgpool size=3 stride=2
+conv    out=5 kernel=2
+sigmoid
+dense   out=9
+leaky_relu slope=0.1
+dense   out=4
+softmax_xent
+"""
+DROPOUT = """
+input   1x11x10 mean=0.3 std=0.4
+dropout rate=0.1
+conv    out=4 kernel=3
+leaky_relu
+maxpool size=2
+dropout rate=0.25
+dense   out=9
+tanh
+dropout
+dense   out=4
+softmax_xent
 """
 LENET_VALID = """
 input   1x28x28 mean=0.1307 std=0.3081
@@ -183,6 +215,8 @@ STEPS = {
     "small-sgd": (SMALL, "sgd", 7, 66),
     "normed-sgd": (NORMED, "sgd", 16, 154),
     "small-mse": (SMALL.replace("softmax_xent", "mse"), "sgd", 7, 66),
+    "smooth-adam": (SMOOTH, "adam", 7, 66),
+    "smooth-sgd": (SMOOTH, "sgd", 7, 66),
     "lenet-valid-adam": (LENET_VALID, "adam", 32, 308),
     "lenet-valid-sgd": (LENET_VALID, "sgd", 32, 308),
     # Of 8, not 32: then no ReLU's input comes nearer to 0 than 2e-6 in those ten steps, and no two
@@ -239,11 +273,22 @@ def run_steps(name, text, optimizer_name, batch, count):
     return tensors
 
 
+def run_evaluation(name, text, count):
+    """Probabilities of a net that is not being trained."""
+    net = Net(text).double().eval()
+    set_weights(net)
+    shape = torch.Size(map(int, text.split()[1].split("x")))
+    images, _ = make_images(count, shape, net(torch.zeros(1, *shape).double()).shape[1])
+    return {f"{name}.probabilities": narrow(net(images).softmax(1))}
+
+
 def make_steps():
     tensors, texts = {}, {}
     for name, case in STEPS.items():
         tensors.update(run_steps(name, *case))
         texts[name] = case[0]
+    tensors.update(run_evaluation("dropout", DROPOUT, 9))
+    texts["dropout"] = DROPOUT
     return tensors, texts
 
 

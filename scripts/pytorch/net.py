@@ -44,7 +44,7 @@ class Net(nn.Module):
                 continue
             step = make_step(kind, args, x)
             count[kind] += 1
-            if isinstance(step, nn.Module):
+            if isinstance(step, nn.Module):  # a dropout too: it has to know what train() and eval() say
                 self.add_module(f"{kind}{count[kind]}", step.eval())
             if kind == "dense":
                 self.steps.append(nn.Flatten())
@@ -60,7 +60,7 @@ class Net(nn.Module):
 
 
 def make_step(kind, args, x):
-    """One layer on inputs like x; a module only if it has parameters."""
+    """One layer on inputs like x; a module only if it has parameters, or is another in training."""
     number = {key: int(value) for key, value in args.items() if value.isdigit()}
     if kind == "input":
         mean, std = float(args.get("mean", 0)), float(args.get("std", 1))
@@ -68,11 +68,15 @@ def make_step(kind, args, x):
     if kind == "conv":
         return nn.Conv2d(x.shape[1], number["out"], number["kernel"], number.get("stride", 1),
                          number.get("pad", args.get("pad", "valid")))
-    if kind == "relu":
-        return torch.relu
-    if kind == "maxpool":
-        return lambda x: nn.functional.max_pool2d(x, number["size"],
-                                                  number.get("stride", number["size"]))
+    if kind in ("relu", "tanh", "sigmoid"):
+        return getattr(torch, kind)
+    if kind == "leaky_relu":
+        return lambda x: nn.functional.leaky_relu(x, float(args.get("slope", 0.01)))
+    if kind in ("maxpool", "avgpool"):
+        pool = nn.functional.max_pool2d if kind == "maxpool" else nn.functional.avg_pool2d
+        return lambda x: pool(x, number["size"], number.get("stride", number["size"]))
+    if kind == "dropout":
+        return nn.Dropout(float(args.get("rate", 0.5)))
     if kind == "dense":
         return nn.Linear(x[0].numel(), number["out"])
     if kind == "batchnorm":

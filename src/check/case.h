@@ -78,8 +78,9 @@ mg_status mg__guarded_get(mg_guarded *g, const char *name, const void *values);
 
 /* ---- scales (scale.c) ---- */
 
-/* Does the layer move numbers, without arithmetic? */
-bool mg__check_moves(mg_layer_kind kind);
+/* Is every output one of the inputs, or one product with it? Then it is the same on every device.
+ */
+bool mg__check_exact(mg_layer_kind kind);
 /* Does it make whole numbers of whole numbers? */
 bool mg__check_stays_whole(mg_layer_kind kind);
 /* The scales of a layer's outputs. op: bound to host memory and complete, y included. y, dx, dw,

@@ -6,15 +6,15 @@
  * t an input of the layer (x, w or b) and d the gradient that backward makes of it. Conv and dense
  * are linear in each, ReLU and max-pool in pieces: with whole numbers, h = 1/4 and every x another
  * whole number, not 0, no step crosses from one piece to the next, nothing is rounded, and both
- * sides must be equal. Losses and batchnorm are curved; there the differences are of the fourth
- * order, in double but for the losses and outputs themselves, which come as floats. */
+ * sides must be equal. The others are curved, or round: there the differences are of the fourth
+ * order, in double but for the losses or outputs themselves, which come as floats. */
 #include "check/case.h"
 #include "model/spec.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LOSS_H 0x1p-5 /* h where L is a loss */
+#define SMALL_H 0x1p-5 /* h for the others */
 
 enum { X, W, B, INPUTS };
 static const char *const gradient_names[INPUTS] = {"dx", "dw", "db"};
@@ -115,14 +115,21 @@ static void fill_batchnorm(const mg_check *c, bench *b)
     for (size_t i = valid; i < b->outputs; i++) b->dy[i] = 0;
 }
 
+/* Is nothing rounded where numbers are whole? */
+static bool is_exact(const mg_layer *l) { return mg__check_stays_whole(l->kind); }
+
+static float value_of(const mg_check *c, const mg_layer *l, int input, size_t i)
+{
+    if (l->kind == MG_LAYER_RELU || l->kind == MG_LAYER_MAXPOOL) return kink_free(i, c->key % 8191);
+    if (is_exact(l)) return (float)mg__check_integer(c, (uint32_t)input, i, -3, 3);
+    const float real = mg__check_real(c, (uint32_t)input, i, -2, 2);
+    return real + copysignf(0.25f, real); /* away from a kink at 0 */
+}
+
 static void fill(const mg_check *c, bench *b)
 {
-    const bool loss = is_loss(b), kinks = mg__check_moves(b->op.layer->kind);
     for (int t = 0; t < INPUTS; t++)
-        for (size_t i = 0; i < b->counts[t]; i++)
-            b->inputs[t][i] = loss    ? mg__check_real(c, (uint32_t)t, i, -2, 2)
-                              : kinks ? kink_free(i, c->key % 8191)
-                                      : (float)mg__check_integer(c, (uint32_t)t, i, -3, 3);
+        for (size_t i = 0; i < b->counts[t]; i++) b->inputs[t][i] = value_of(c, b->op.layer, t, i);
     for (size_t i = 0; i < b->outputs; i++)
         b->dy[i] = (float)mg__check_integer(c, INPUTS, i, -3, 3);
     for (int n = 0; n < b->op.batch; n++)
@@ -151,11 +158,12 @@ static mg_status difference(double *out, bench *b, const mg_check *c, int input,
 {
     mg_status st;
     double left, right, far_left, far_right;
-    const double h = is_loss(b) ? LOSS_H : 0.25;
+    const bool exact = is_exact(b->op.layer);
+    const double h = exact || is_batchnorm(b) ? 0.25 : SMALL_H;
     MG_TRY(moved(&left, b, c, input, t, v, -h));
     MG_TRY(moved(&right, b, c, input, t, v, h));
     *out = (right - left) / (2 * h);
-    if (!is_loss(b) && !is_batchnorm(b)) goto out;
+    if (exact) goto out;
     MG_TRY(moved(&far_left, b, c, input, t, v, -2 * h));
     MG_TRY(moved(&far_right, b, c, input, t, v, 2 * h));
     *out = (8 * (right - left) - (far_right - far_left)) / (12 * h);
@@ -176,16 +184,23 @@ static void draw_direction(const mg_check *c, float *v, size_t count, int input,
         for (size_t i = 0; i < count; i++) v[i] = (float)mg__check_integer(c, id, i, 0, 1) * 2 - 1;
 }
 
-/* How far a difference may be off. A loss: its rounding, half an ulp of the sum, over h; h^4/30 of
- * the fifth derivative, at most 3, is less. batchnorm: the outputs' rounding over h, which the
- * second pair of differences makes half as much again; h is 1/40 of the deviation or less. */
-static double difference_tolerance(const bench *b)
+/* How far a difference may be off, for a step of 1 in one element. A loss: its rounding, half an ulp
+ * of the sum, over h. batchnorm: the outputs' rounding over h, which the second pair of differences
+ * makes half as much again; h is 1/40 of the deviation or less. The others: the rounding of the
+ * outputs that hear of the element. h^4/30 of the fifth derivative (at most 16, of tanh), is less. */
+static double tolerance_of(const bench *b)
 {
-    double sum = 0;
-    if (is_loss(b)) return b->stat.loss / mg_step_rows(&b->state) * FLT_EPSILON / LOSS_H + 1e-6;
-    if (!is_batchnorm(b)) return 0;
-    for (size_t i = 0; i < b->outputs; i++) sum += fabs((double)b->y[i] * b->dy[i]);
-    return 1.5 * sum * FLT_EPSILON / 0.25;
+    const mg_layer *l = b->op.layer;
+    double sum = 0, largest = 0, outputs = 1;
+    if (is_exact(l)) return 0;
+    if (is_loss(b)) return b->stat.loss / mg_step_rows(&b->state) * FLT_EPSILON / SMALL_H + 1e-6;
+    for (size_t i = 0; i < b->outputs; i++) {
+        sum += fabs((double)b->y[i] * b->dy[i]);
+        largest = fmax(largest, fabs((double)b->y[i]));
+    }
+    if (is_batchnorm(b)) return 1.5 * sum * FLT_EPSILON / 0.25;
+    if (l->kind == MG_LAYER_AVGPOOL) outputs = l->args.pool.size * l->args.pool.size;
+    return 3 * outputs * (largest * FLT_EPSILON / SMALL_H + 1e-6); /* |dy| <= 3 */
 }
 
 static mg_status check_input(mg_check *c, bench *b, int input)
@@ -193,6 +208,8 @@ static mg_status check_input(mg_check *c, bench *b, int input)
     enum { DIRECTIONS = 8 };
     mg_status st;
     const size_t count = b->counts[input];
+    const double tolerance = tolerance_of(b);
+    const bool whole = is_loss(b) || is_batchnorm(b); /* the tolerance is that of any step */
     float found[DIRECTIONS], expected[DIRECTIONS], scale[DIRECTIONS], *t = NULL, *v = NULL;
     MG_TRY(allocate(&t, count));
     MG_TRY(allocate(&v, count));
@@ -204,10 +221,9 @@ static mg_status check_input(mg_check *c, bench *b, int input)
         for (size_t i = 0; i < count; i++) product += (double)b->gradients[input][i] * v[i];
         found[d] = (float)product;
         expected[d] = (float)slope;
-        scale[d] = 1;
+        scale[d] = d % 2 || whole ? 1 : (float)count;
     }
-    mg__check_compare(c, gradient_names[input], found, expected, DIRECTIONS,
-                      difference_tolerance(b), scale);
+    mg__check_compare(c, gradient_names[input], found, expected, DIRECTIONS, tolerance, scale);
 out:
     free(t);
     free(v);

@@ -44,6 +44,24 @@ const mg_layer_case mg_layer_cases[] = {
     {"relu", "1x1x3", 257},
     {"relu", "4093x1x1", 2},
 
+    {"leaky_relu", "1x1x1", 1},
+    {"leaky_relu", "3x5x7", 7},
+    {"leaky_relu slope=0.25", "6x14x14", 32},
+    {"leaky_relu slope=0", "2x3x5", 7},
+    {"leaky_relu slope=1", "1x1x3", 257},
+
+    {"tanh", "1x1x1", 1},
+    {"tanh", "3x5x7", 7},
+    {"tanh", "6x14x14", 32},
+    {"tanh", "1x1x3", 257},
+    {"tanh", "4093x1x1", 2},
+
+    {"sigmoid", "1x1x1", 1},
+    {"sigmoid", "3x5x7", 7},
+    {"sigmoid", "6x14x14", 32},
+    {"sigmoid", "1x1x3", 257},
+    {"sigmoid", "4093x1x1", 2},
+
     {"maxpool size=2", "1x2x2", 1},
     {"maxpool size=2", "3x7x9", 7}, /* a row and a column left over */
     {"maxpool size=2", "6x28x28", 7},
@@ -56,6 +74,26 @@ const mg_layer_case mg_layer_cases[] = {
     {"maxpool size=1", "2x3x4", 2},
     {"maxpool size=5", "1x5x5", 7},
     {"maxpool size=2", "2x5x4", 257},
+
+    {"avgpool size=2", "1x2x2", 1},
+    {"avgpool size=2", "3x7x9", 7}, /* a row and a column left over */
+    {"avgpool size=2", "6x28x28", 7},
+    {"avgpool size=3", "2x10x11", 7},
+    {"avgpool size=2 stride=1", "2x6x5", 7}, /* windows overlap */
+    {"avgpool size=3 stride=2", "3x9x12", 7},
+    {"avgpool size=2 stride=3", "2x9x8", 7}, /* gaps between them */
+    {"avgpool size=1", "2x3x4", 2},
+    {"avgpool size=7", "5x7x7", 7}, /* of whole planes */
+    {"avgpool size=2", "2x5x4", 257},
+
+    /* masks are drawn for four numbers at once: sizes with every rest */
+    {"dropout", "1x1x1", 1},
+    {"dropout", "3x5x7", 7},
+    {"dropout rate=0.25", "1x5x5", 2},
+    {"dropout rate=0.1", "6x14x14", 32},
+    {"dropout rate=0.9", "1x1x3", 257},
+    {"dropout rate=0", "2x3x5", 7},
+    {"dropout rate=0.999", "4093x1x1", 7},
 
     {"dense out=1", "1x1x1", 1},
     {"dense out=2", "1x1x1", 257},

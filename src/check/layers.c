@@ -295,9 +295,10 @@ static void compare_loss(mg_check *c, const job *j, const side *found, const sid
 
 static double factor_of(const job *j, buffer b)
 {
-    if (j->values == INTEGERS && mg__check_stays_whole(j->kind)) return 0;
+    if (j->values == INTEGERS && (mg__check_stays_whole(j->kind) || mg__check_exact(j->kind)))
+        return 0;
     if (b >= DX) return BACKWARD_TOLERANCE;
-    return mg__check_moves(j->kind) ? 0 : FORWARD_TOLERANCE;
+    return mg__check_exact(j->kind) ? 0 : FORWARD_TOLERANCE;
 }
 
 static void compare(mg_check *c, const job *j, const side *found, const side *expected,
@@ -359,7 +360,7 @@ static bool takes(const job *j, values v)
 {
     if (v == LARGE) return is_loss(j);
     if (v == FAR) return j->kind == MG_LAYER_BATCHNORM;
-    if (v == NANS) return is_loss(j) || mg__check_moves(j->kind);
+    if (v == NANS) return is_loss(j) || !j->layer->tensor_count;
     return true;
 }
 
@@ -389,7 +390,7 @@ static void try_layer(mg_check *c, const mg_layer_case *of, const mg_layer *laye
         j.wants_dx = false;
         try_job(c, of, j);
     }
-    if (j.kind == MG_LAYER_BATCHNORM) {
+    if (j.kind == MG_LAYER_BATCHNORM || j.kind == MG_LAYER_DROPOUT) {
         j.values = REALS;
         j.wants_dx = false;
         j.evaluation = true;

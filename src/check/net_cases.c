@@ -78,6 +78,16 @@ const mg_net_case mg_net_cases[] = {
     {"3x9x7", "batchnorm; conv out=5 kernel=3; batchnorm eps=0.01; maxpool size=2; dense out=10", 7,
      false, SGD},
     {"31x1x1", "dense out=33; relu; batchnorm; dense out=10", 33, true, MOMENTUM(0.9f)},
+    /* layers that nothing is fused with */
+    {"1x14x13",
+     "conv out=6 kernel=5 pad=same; leaky_relu; avgpool size=2; dropout rate=0.25; dense out=20; "
+     "tanh; dropout; dense out=10",
+     7, true, SGD},
+    {"3x9x8",
+     "conv out=5 kernel=3; sigmoid; avgpool size=3 stride=2; tanh; dropout rate=0.1; dense out=3",
+     5, false, MOMENTUM(0.9f)},
+    {"31x1x1", "dropout rate=0.2; dense out=33; sigmoid; dense out=12; leaky_relu; dense out=2", 32,
+     false, SGD},
     {0},
 };
 
@@ -105,6 +115,7 @@ typedef struct draft {
     size_t size, used;
     int c, h, w, work; /* work: multiply-adds of an image so far */
     bool normed;       /* with batchnorm layers */
+    bool whole;        /* only layers that keep numbers whole */
 } draft;
 
 MG_PRINTF(2, 3) static void put(draft *n, const char *fmt, ...)
@@ -137,12 +148,26 @@ static void put_conv(draft *n)
     n->c = out;
 }
 
+static void put_activation(draft *n)
+{
+    static const char *const others[] = {"leaky_relu", "leaky_relu slope=0.2", "tanh", "sigmoid"};
+    if (n->whole || chance(&n->dice, 40))
+        put(n, "; relu");
+    else
+        put(n, "; %s", others[roll(&n->dice, 0, 3)]);
+}
+
+static void put_dropout(draft *n)
+{
+    if (!n->whole && chance(&n->dice, 30)) put(n, "; dropout rate=0.%d", roll(&n->dice, 0, 9));
+}
+
 static void put_pool(draft *n)
 {
     const int size = roll(&n->dice, 2, 3),
               stride = chance(&n->dice, 70) ? size : roll(&n->dice, 1, 3);
     if (least(n->h, n->w) < size) return;
-    put(n, "; maxpool size=%d", size);
+    put(n, "; %s size=%d", n->whole || chance(&n->dice, 50) ? "maxpool" : "avgpool", size);
     if (stride != size) put(n, " stride=%d", stride);
     n->h = (n->h - size) / stride + 1;
     n->w = (n->w - size) / stride + 1;
@@ -165,9 +190,10 @@ static void put_layers(draft *n)
         put_conv(n);
         /* of few values that happen to be alike, rounding errors would be all that is left */
         if (n->normed && n->h * n->w >= 9) put(n, "; batchnorm");
-        if (chance(&n->dice, 80)) put(n, "; relu");
+        if (chance(&n->dice, 80)) put_activation(n);
         if (chance(&n->dice, 50)) put_pool(n);
-        if (chance(&n->dice, 10)) put(n, "; relu");
+        if (chance(&n->dice, 10)) put_activation(n);
+        put_dropout(n);
     }
     if (!denses && n->h == n->w) { /* a convolution over all that is left */
         put(n, "; conv out=%d kernel=%d", outputs, n->h);
@@ -176,7 +202,8 @@ static void put_layers(draft *n)
     }
     for (int i = 1; i < denses; i++) {
         put_dense(n, roll(&n->dice, 1, 70));
-        if (chance(&n->dice, 80)) put(n, "; relu");
+        if (chance(&n->dice, 80)) put_activation(n);
+        put_dropout(n);
     }
     put_dense(n, outputs);
 }
@@ -190,6 +217,7 @@ void mg__random_net(mg_random_net *out, uint64_t seed, int index)
     draft n = {.dice = {.seed = seed, .net = (uint32_t)index},
                .text = out->layers,
                .size = sizeof out->layers};
+    n.whole = chance(&n.dice, 75);
     n.c = chance(&n.dice, 70) ? 1 : roll(&n.dice, 2, 3);
     n.h = roll(&n.dice, 4, 20);
     n.w = chance(&n.dice, 40) ? n.h : roll(&n.dice, 4, 20);

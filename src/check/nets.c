@@ -61,8 +61,9 @@ static void exact_params(const mg_check *c, const mg_model *m, float *params)
     for (int index = 0; index < tensors; index++) {
         const mg_tensor *t = mg__model_tensor(m, index);
         const float unit = index < tensors - 2 ? 1 : ldexpf(1, -tensors / 2);
-        const size_t fan_in = t->fan_in ? (size_t)t->fan_in : 1;
-        const size_t count = t->fan_in ? (size_t)taps : 1;
+        const bool is_bias = t->rank == 1;
+        const size_t fan_in = is_bias ? 1 : (size_t)t->fan_in;
+        const size_t count = is_bias ? 1 : (size_t)taps;
         for (size_t i = 0; i < t->count / fan_in * count; i++) {
             const size_t tap = mg__check_word(c, TAPS + 2 * (uint32_t)index, i) % fan_in;
             const int sign = mg__check_integer(c, TAPS + 2 * (uint32_t)index + 1, i, 0, 1) * 2 - 1;
@@ -76,9 +77,10 @@ static void real_params(const mg_check *c, const mg_model *m, float *params)
     mg__model_init(m, params, c->key);
     for (int index = 0; index < mg__model_tensor_count(m); index++) {
         const mg_tensor *t = mg__model_tensor(m, index);
-        for (size_t i = 0; !t->fan_in && i < t->count; i++)
+        const float start = t->init.kind == MG_INIT_CONSTANT ? (float)t->init.value : 0;
+        for (size_t i = 0; t->rank == 1 && i < t->count; i++)
             params[t->offset + i] =
-                t->start + mg__check_real(c, TAPS + (uint32_t)index, i, -0.1f, 0.1f);
+                start + mg__check_real(c, TAPS + (uint32_t)index, i, -0.1f, 0.1f);
     }
 }
 

@@ -18,8 +18,9 @@ typedef struct mg_random_net {
     mg_net_case as_case;
     char input[24], layers[400];
 } mg_random_net;
-/* Net `index` of the seed's: 1 to 4 convolutions with or without ReLU and max-pool, up to 3 dense
- * layers. It does not depend on how many nets are drawn. */
+/* Net `index` of the seed's: 1 to 4 convolutions with or without activation, pooling and dropout,
+ * up to 3 dense layers; most of the nets have layers that keep whole numbers whole alone. It does
+ * not depend on how many nets are drawn. */
 void mg__random_net(mg_random_net *out, uint64_t seed, int index);
 
 #endif

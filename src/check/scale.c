@@ -12,14 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool mg__check_moves(mg_layer_kind kind)
+bool mg__check_exact(mg_layer_kind kind)
 {
-    return kind == MG_LAYER_RELU || kind == MG_LAYER_MAXPOOL;
+    return kind == MG_LAYER_RELU || kind == MG_LAYER_LEAKY_RELU || kind == MG_LAYER_MAXPOOL ||
+           kind == MG_LAYER_DROPOUT;
 }
 
 bool mg__check_stays_whole(mg_layer_kind kind)
 {
-    return kind == MG_LAYER_CONV || kind == MG_LAYER_DENSE || mg__check_moves(kind);
+    return kind == MG_LAYER_CONV || kind == MG_LAYER_DENSE || kind == MG_LAYER_RELU ||
+           kind == MG_LAYER_MAXPOOL;
 }
 
 /* *out = |values|, malloc'd; NULL for NULL. */
@@ -228,6 +230,15 @@ void mg__check_running_scale(const mg_op *op, float *mean, float *var)
 
 /* ---- any layer ---- */
 
+/* dx = dy (1 - y^2) for tanh, dy (y - y^2) for sigmoid */
+static void activation_gradient_scale(const mg_op *op, const float *dy, float *dx)
+{
+    const bool is_tanh = op->layer->kind == MG_LAYER_TANH;
+    const size_t count = mg_shape_size(op->layer->out) * (size_t)op->batch;
+    for (size_t i = 0; i < count; i++)
+        dx[i] = dy[i] * ((is_tanh ? 1 : op->y[i]) + op->y[i] * op->y[i]);
+}
+
 /* y = (pixel / 255 - mean) / std */
 static void input_scale(const mg_op *op, float *y)
 {
@@ -256,6 +267,7 @@ mg_status mg__check_forward_scale(const mg_check *c, const mg_op *op, float *y)
         break;
     case MG_LAYER_CONV:
     case MG_LAYER_DENSE:
+    case MG_LAYER_AVGPOOL:
         MG_TRY(absolute_op(&abs_op, owned, op));
         abs_op.y = y;
         MG_TRY(c->loops->ops->layers[op->layer->kind]->forward(&abs_op));
@@ -280,6 +292,10 @@ mg_status mg__check_backward_scale(const mg_check *c, const mg_op *op, const flo
     }
     if (op->layer->kind == MG_LAYER_BATCHNORM) {
         batchnorm_gradient_scale(op, dy, dx, dw, db);
+        return MG_OK;
+    }
+    if (op->layer->kind == MG_LAYER_TANH || op->layer->kind == MG_LAYER_SIGMOID) {
+        if (dx) activation_gradient_scale(op, dy, dx);
         return MG_OK;
     }
     /* Where there are no parameters, x and y choose where the gradient goes: they stay as they are.

@@ -54,6 +54,11 @@ static const struct training {
     {"small nets by rmsprop",
      "input 2x7x5 mean=0.3 std=0.25\ndense out=33\nrelu\ndense out=5\nsoftmax_xent\n", &rmsprop,
      0.001f, false},
+    {"smooth layers and dropout by adam",
+     "input 1x12x11 mean=0.3 std=0.25\nconv out=4 kernel=3\ntanh\navgpool size=2\n"
+     "dropout rate=0.25\ndense out=20\nsigmoid\ndropout\ndense out=12\nleaky_relu\ndense out=5\n"
+     "softmax_xent\n",
+     &adam, 0.003f, false},
 };
 
 typedef struct job {

@@ -97,7 +97,8 @@ static mg_status parse(train_args *a, int argc, char **argv)
     const char *optimizer = d.optimizer, *schedule = d.schedule, *monitor = d.monitor;
     cli_option options[] = {
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model,
-                     "lenet5, lenet-valid, lenet-61k, or a file of model text"),
+                     "lenet5, lenet-valid, lenet-61k, mlp-tanh, mlp-512, cnn-dropout, or a file of "
+                     "model text"),
         CLI_OPT_TEXT("recipe", "NAME", &a->recipe,
                      "the training of another system, see mnist_gpu recipes; other options "
                      "override it"),

@@ -357,7 +357,7 @@ static void fused_release(mg_op *ops) { release_conv(ops->fused_impl); }
 static bool supports_pool(const mg_op *ops)
 {
     const int at = ops[1].layer->kind == MG_LAYER_MAXPOOL ? 1 : 2;
-    const struct mg_maxpool_args *a = &ops[at].layer->args.maxpool;
+    const struct mg_pool_args *a = &ops[at].layer->args.pool;
     return a->size == 2 && a->stride == 2;
 }
 

@@ -116,8 +116,8 @@ static mg_status backward_group(const mg_op *op, bool relu)
 {
     job j = job_of(op, relu);
     if (relu)
-        j.cpu->isa->element->relu_backward(op[1].dx, op[1].dy, op[1].y,
-                                           (size_t)op->batch * (size_t)j.out);
+        j.cpu->isa->element->relu.backward(op[1].dx, op[1].dy, op[1].y,
+                                           (size_t)op->batch * (size_t)j.out, &op[1].layer->args);
     if (op->dx) mg__team_for(j.cpu->team, data_blocks(j.in), data_items, &j);
     if (op->update) j.updater = mg__cpu_updater(j.cpu, op->update);
     mg__team_for(j.cpu->team, blocks(j.out, DW_ROWS), weights_items, &j);

@@ -89,11 +89,17 @@ struct mg_cpu_updater {
     float rate, scale; /* Adam: lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t) */
 };
 
+/* A layer that works on each number alone; both take its arguments. */
+typedef struct mg_cpu_activation {
+    void (*forward)(float *y, const float *x, size_t count, const mg_layer_args *args);
+    void (*backward)(float *dx, const float *dy, const float *y, size_t count,
+                     const mg_layer_args *args);
+} mg_cpu_activation;
+
 typedef struct mg_cpu_element_kernels { /* isa/elementwise.c */
     mg_cpu_update_fn *adam, *sgd, *rmsprop;
     double (*sum_squares)(const float *x, size_t count); /* count a multiple of 64 */
-    void (*relu_forward)(float *y, const float *x, size_t count);
-    void (*relu_backward)(float *dx, const float *dy, const float *y, size_t count);
+    mg_cpu_activation relu, leaky_relu, tanh, sigmoid;
     void (*normalise)(float *y, const uint8_t *pixels, size_t count, float scale, float shift);
 } mg_cpu_element_kernels;
 

@@ -17,7 +17,7 @@ static inline int argmax(const float *x, int size, int width)
 /* `size` is a constant where these are inlined for the usual 2x2, and the window is unrolled. */
 static inline void forward_plane(const mg_layer *l, int size, float *y, const float *x)
 {
-    const int stride = l->args.maxpool.stride;
+    const int stride = l->args.pool.stride;
     for (int p = 0; p < l->out.h; p++)
         for (int q = 0; q < l->out.w; q++) {
             const float *window = x + (long)(p * stride) * l->in.w + q * stride;
@@ -28,7 +28,7 @@ static inline void forward_plane(const mg_layer *l, int size, float *y, const fl
 static inline void backward_plane(const mg_layer *l, int size, float *dx, const float *x,
                                   const float *dy)
 {
-    const int stride = l->args.maxpool.stride;
+    const int stride = l->args.pool.stride;
     memset(dx, 0, (size_t)(l->in.h * l->in.w) * sizeof *dx);
     for (int p = 0; p < l->out.h; p++)
         for (int q = 0; q < l->out.w; q++) {
@@ -41,7 +41,7 @@ static void forward_planes(void *ctx, int thread, long first, long end)
 {
     const mg_op *op = ctx;
     const mg_layer *l = op->layer;
-    const int size = l->args.maxpool.size;
+    const int size = l->args.pool.size;
     const long in = (long)l->in.h * l->in.w, out = (long)l->out.h * l->out.w;
     (void)thread;
     for (long i = first; i < end; i++) {
@@ -56,7 +56,7 @@ static void backward_planes(void *ctx, int thread, long first, long end)
 {
     const mg_op *op = ctx;
     const mg_layer *l = op->layer;
-    const int size = l->args.maxpool.size;
+    const int size = l->args.pool.size;
     const long in = (long)l->in.h * l->in.w, out = (long)l->out.h * l->out.w;
     (void)thread;
     for (long i = first; i < end; i++) {

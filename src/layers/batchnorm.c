@@ -38,7 +38,7 @@ static mg_status infer(mg_layer *l)
     static const char *const suffixes[] = {"weight", "bias", "running_mean", "running_var"};
     for (int i = 0; i < MG_COUNT_OF(suffixes); i++)
         mg__layer_tensor(l, i, suffixes[i], 1, (int[]){l->in.c}, 0, 0);
-    l->tensors[0].start = l->tensors[3].start = 1;
+    l->tensors[0].init.value = l->tensors[3].init.value = 1;
     l->tensors[2].trainable = l->tensors[3].trainable = false;
     l->out = l->in;
     return MG_OK;

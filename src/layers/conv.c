@@ -1,9 +1,11 @@
-/* conv out=K kernel=R stride=1 pad=valid|same|N: cross-correlation with bias, square kernels.
+/* conv out=K kernel=R stride=1 pad=valid|same|N init=glorot bias=0: cross-correlation with bias,
+ * square kernels. init, bias: how the parameters start (model/init.c).
  *
- *     y[n][k][p][q]  = b[k] + sum_{c,r,s} w[k][c][r][s] x[n][c][p*stride + r - pad][q*stride + s -
- * pad] dx[n][c][i][j] = sum over the (k, p, q, r, s) that read x[n][c][i][j]:  w[k][c][r][s]
- * dy[n][k][p][q] dw[k][c][r][s] = sum_{n,p,q} x[n][c][p*stride + r - pad][q*stride + s - pad]
- * dy[n][k][p][q] db[k]          = sum_{n,p,q} dy[n][k][p][q]
+ *     y[n][k][p][q]  = b[k] + sum_{c,r,s} w[k][c][r][s] x[n][c][i][j]
+ *                      with i = p*stride + r - pad, j = q*stride + s - pad
+ *     dx[n][c][i][j] = sum of w[k][c][r][s] dy[n][k][p][q] over the (k, p, q, r, s) that read it
+ *     dw[k][c][r][s] = sum_{n,p,q} x[n][c][i][j] dy[n][k][p][q]
+ *     db[k]          = sum_{n,p,q} dy[n][k][p][q]
  *
  * x outside the image is 0; P = (H + 2 pad - R) / stride + 1, rounded down. (Dumoulin & Visin 2016,
  * ch. 2.) */
@@ -36,6 +38,7 @@ static const mg_arg args[] = {
      .min = 0,
      .max = 254,
      .words = pad_words},
+    MG_INIT_ARGS(conv),
 };
 
 int mg__conv_pad(const mg_layer *l)
@@ -59,10 +62,12 @@ static mg_status infer(mg_layer *l)
                         a->kernel, l->in.h, l->in.w, pad);
     l->out = (mg_shape){a->out, (l->in.h + 2 * pad - a->kernel) / a->stride + 1,
                         (l->in.w + 2 * pad - a->kernel) / a->stride + 1};
-    const int area = a->kernel * a->kernel;
-    mg__layer_tensor(l, 0, "weight", 4, (int[]){a->out, l->in.c, a->kernel, a->kernel},
-                     l->in.c * area, a->out * area);
-    mg__layer_tensor(l, 1, "bias", 1, (int[]){a->out}, 0, 0);
+    const int area = a->kernel * a->kernel, fan_in = l->in.c * area, fan_out = a->out * area;
+    mg__layer_tensor(l, 0, "weight", 4, (int[]){a->out, l->in.c, a->kernel, a->kernel}, fan_in,
+                     fan_out);
+    mg__layer_tensor(l, 1, "bias", 1, (int[]){a->out}, fan_in, fan_out);
+    l->tensors[0].init = a->init;
+    l->tensors[1].init = a->bias;
     return MG_OK;
 }
 

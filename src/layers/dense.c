@@ -1,4 +1,5 @@
-/* dense out=K: every output from every input, with bias; the input is read in C-H-W order.
+/* dense out=K init=glorot bias=0: every output from every input, with bias; the input is read in
+ * C-H-W order. init, bias: how the parameters start (model/init.c).
  *
  *     y[n][k]  = b[k] + sum_i w[k][i] x[n][i]
  *     dx[n][i] = sum_k w[k][i] dy[n][k]
@@ -13,6 +14,7 @@ static const mg_arg args[] = {
      .required = true,
      .min = 1,
      .max = 65536},
+    MG_INIT_ARGS(dense),
 };
 
 static mg_status infer(mg_layer *l)
@@ -20,7 +22,9 @@ static mg_status infer(mg_layer *l)
     const int in = (int)mg_shape_size(l->in), out = l->args.dense.out;
     l->out = (mg_shape){out, 1, 1};
     mg__layer_tensor(l, 0, "weight", 2, (int[]){out, in}, in, out);
-    mg__layer_tensor(l, 1, "bias", 1, (int[]){out}, 0, 0);
+    mg__layer_tensor(l, 1, "bias", 1, (int[]){out}, in, out);
+    l->tensors[0].init = l->args.dense.init;
+    l->tensors[1].init = l->args.dense.bias;
     return MG_OK;
 }
 

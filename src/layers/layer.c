@@ -7,6 +7,16 @@ const mg_layer_type *const mg_layer_types[MG_LAYER_COUNT] = {
 #undef MG_LAYER
 };
 
+const mg_arg_word mg__weight_words[] = {{"normal", MG_INIT_NORMAL},
+                                        {"glorot", MG_INIT_GLOROT},
+                                        {"glorot_normal", MG_INIT_GLOROT_NORMAL},
+                                        {"he", MG_INIT_HE},
+                                        {"he_normal", MG_INIT_HE_NORMAL},
+                                        {"torch", MG_INIT_TORCH},
+                                        {NULL, 0}};
+const mg_arg_word mg__bias_words[] = {
+    {"normal", MG_INIT_NORMAL}, {"torch", MG_INIT_TORCH}, {NULL, 0}};
+
 void mg__layer_tensor(mg_layer *layer, int index, const char *suffix, int rank, const int dim[],
                       int fan_in, int fan_out)
 {
@@ -19,6 +29,12 @@ void mg__layer_tensor(mg_layer *layer, int index, const char *suffix, int rank, 
         t->count *= (size_t)dim[i];
     }
     if (layer->tensor_count <= index) layer->tensor_count = index + 1;
+}
+
+mg_status mg__infer_elementwise(mg_layer *layer)
+{
+    layer->out = layer->in;
+    return MG_OK;
 }
 
 uint64_t mg__layer_flops(const mg_layer *layer)

@@ -30,18 +30,41 @@ enum {
     MG_PAD_SAME = -1
 }; /* pad = (kernel - 1) / 2, stride 1, odd kernel: output size = input size */
 
+/* How a parameter tensor starts; formulas in model/init.c. */
+typedef enum mg_init_kind {
+    MG_INIT_CONSTANT,
+    MG_INIT_NORMAL,
+    MG_INIT_GLOROT,
+    MG_INIT_GLOROT_NORMAL,
+    MG_INIT_HE,
+    MG_INIT_HE_NORMAL,
+    MG_INIT_TORCH
+} mg_init_kind;
+typedef struct mg_init {
+    mg_init_kind kind;
+    double value; /* the constant; the standard deviation of MG_INIT_NORMAL */
+} mg_init;
+
 struct mg_input_args {
     mg_shape shape;
     double mean, std; /* y = (pixel / 255 - mean) / std */
 };
 struct mg_conv_args {
     int out, kernel, stride, pad;
+    mg_init init, bias;
 };
-struct mg_maxpool_args {
-    int size, stride; /* stride 0: = size */
+struct mg_pool_args {
+    int size, stride;
+};
+struct mg_leaky_relu_args {
+    double slope;
+};
+struct mg_dropout_args {
+    double rate;
 };
 struct mg_dense_args {
     int out;
+    mg_init init, bias;
 };
 struct mg_batchnorm_args {
     double eps, momentum;
@@ -53,14 +76,21 @@ struct mg_softmax_xent_args {
 typedef union mg_layer_args {
     struct mg_input_args input;
     struct mg_conv_args conv;
-    struct mg_maxpool_args maxpool;
+    struct mg_pool_args pool; /* maxpool, avgpool */
+    struct mg_leaky_relu_args leaky_relu;
+    struct mg_dropout_args dropout;
     struct mg_dense_args dense;
     struct mg_batchnorm_args batchnorm;
     struct mg_softmax_xent_args softmax_xent;
 } mg_layer_args;
 
 /* One row of a layer's argument table. */
-typedef enum mg_arg_kind { MG_ARG_INT, MG_ARG_FLOAT, MG_ARG_SHAPE } mg_arg_kind;
+typedef enum mg_arg_kind {
+    MG_ARG_INT,
+    MG_ARG_FLOAT,
+    MG_ARG_SHAPE,
+    MG_ARG_INIT /* a number (the constant), normal:DEVIATION, or another word */
+} mg_arg_kind;
 typedef struct mg_arg_word {
     const char *word; /* a value that can be given by name, as in pad=same */
     int value;
@@ -70,7 +100,7 @@ typedef struct mg_arg {
     mg_arg_kind kind;
     size_t offset; /* into mg_layer_args */
     bool required;
-    double value;             /* the default where it is not required */
+    double value;             /* the default where it is not required; of MG_ARG_INIT the kind */
     double min, max;          /* the range allowed, both included */
     const mg_arg_word *words; /* ends with word NULL; or NULL */
 } mg_arg;
@@ -82,9 +112,9 @@ typedef struct mg_tensor {
     int rank;
     int dim[4];
     size_t count, offset;
-    int fan_in, fan_out; /* for initialisation; 0 for what starts at `start`, such as biases */
-    float start;
-    bool trainable; /* else the layer's forward updates it, in training, and no optimizer */
+    mg_init init;
+    int fan_in, fan_out; /* the layer's inputs to an output, and outputs that an input goes to */
+    bool trainable;      /* else the layer's forward updates it, in training, and no optimizer */
 } mg_tensor;
 
 enum { MG_LAYER_TENSORS = 4 }; /* weight, bias, running_mean, running_var */
@@ -93,6 +123,7 @@ typedef struct mg_layer {
     mg_layer_kind kind;
     char name[24]; /* kind + ordinal among its kind: "conv1"; layers without parameters too */
     int line;      /* in the model text */
+    int index;     /* in the model: 0 for the input layer */
     mg_layer_args args;
     mg_shape in, out;
     int tensor_count;
@@ -203,6 +234,30 @@ typedef struct mg_layer_ops {
     extern const mg_layer_ops mg_ref_##name, mg_cpu_##name, mg_cuda_##name;
 #include "layers/layers.def"
 #undef MG_LAYER
+
+/* The rows of an argument table that say how weights and biases start: init=, by default Glorot's,
+ * and bias=, by default 0. */
+extern const mg_arg_word mg__weight_words[], mg__bias_words[];
+#define MG_INIT_ARGS(layer)                                                                        \
+    {.key = "init",                                                                                \
+     .kind = MG_ARG_INIT,                                                                          \
+     .offset = offsetof(mg_layer_args, layer.init),                                                \
+     .value = MG_INIT_GLOROT,                                                                      \
+     .min = -1e6,                                                                                  \
+     .max = 1e6,                                                                                   \
+     .words = mg__weight_words},                                                                   \
+    {                                                                                              \
+        .key = "bias", .kind = MG_ARG_INIT, .offset = offsetof(mg_layer_args, layer.bias),         \
+        .value = MG_INIT_CONSTANT, .min = -1e6, .max = 1e6, .words = mg__bias_words                \
+    }
+
+/* What infer() is for layers that work on each number alone: the output has the input's shape. */
+mg_status mg__infer_elementwise(mg_layer *layer);
+
+/* The arguments and the shape rule of maxpool and avgpool (pool.c). */
+extern const mg_arg mg__pool_args[];
+enum { MG_POOL_ARGS = 2 };
+mg_status mg__pool_infer(mg_layer *layer);
 
 /* The padding of a conv layer in pixels, `same` resolved. */
 int mg__conv_pad(const mg_layer *layer);

@@ -3,45 +3,17 @@
  *     y[n][c][p][q] = max_{r,s} x[n][c][p*stride + r][q*stride + s]
  *     dx            = dy at each window's maximum, the first of equals in row order; windows that
  * overlap add
- *
- * P = (H - S) / stride + 1, rounded down: rows and columns that are left over are not seen. */
+ * (pool.c has the number of windows). */
 #include "layers/layer.h"
 #include <string.h>
 
-static const mg_arg args[] = {
-    {.key = "size",
-     .kind = MG_ARG_INT,
-     .offset = offsetof(mg_layer_args, maxpool.size),
-     .required = true,
-     .min = 1,
-     .max = 255},
-    {.key = "stride",
-     .kind = MG_ARG_INT,
-     .offset = offsetof(mg_layer_args, maxpool.stride),
-     .value = 0,
-     .min = 1,
-     .max = 255},
-};
-
-static mg_status infer(mg_layer *l)
-{
-    struct mg_maxpool_args *a = &l->args.maxpool;
-    if (!a->stride) a->stride = a->size;
-    if (a->size > l->in.h || a->size > l->in.w)
-        return mg__fail(MG_ERR_FORMAT, "size=%d is larger than its input, %dx%d", a->size, l->in.h,
-                        l->in.w);
-    l->out = (mg_shape){l->in.c, (l->in.h - a->size) / a->stride + 1,
-                        (l->in.w - a->size) / a->stride + 1};
-    return MG_OK;
-}
-
 const mg_layer_type mg_type_maxpool = {
-    .name = "maxpool", .args = args, .arg_count = MG_COUNT_OF(args), .infer = infer};
+    .name = "maxpool", .args = mg__pool_args, .arg_count = MG_POOL_ARGS, .infer = mg__pool_infer};
 
 /* Offset in x's plane of the maximum of window (p, q). A NaN is a maximum, so that it is seen. */
 static size_t argmax(const mg_op *op, const float *x, int p, int q)
 {
-    const struct mg_maxpool_args *a = &op->layer->args.maxpool;
+    const struct mg_pool_args *a = &op->layer->args.pool;
     const size_t w = (size_t)op->layer->in.w;
     size_t best = (size_t)(p * a->stride) * w + (size_t)(q * a->stride);
     for (int r = 0; r < a->size; r++)

@@ -2,13 +2,7 @@
  * (Nair & Hinton 2010.) */
 #include "layers/layer.h"
 
-static mg_status infer(mg_layer *l)
-{
-    l->out = l->in;
-    return MG_OK;
-}
-
-const mg_layer_type mg_type_relu = {.name = "relu", .infer = infer};
+const mg_layer_type mg_type_relu = {.name = "relu", .infer = mg__infer_elementwise};
 
 static mg_status forward(mg_op *op)
 {

@@ -47,6 +47,36 @@ static const mg_preset presets[] = {
                  "relu\n"
                  "dense   out=10\n"
                  "softmax_xent\n"},
+    {"mlp-tanh", "Two hidden layers of 200 and 100, tanh (178,110 parameters)",
+     MNIST_INPUT "dense   out=200 bias=1\n"
+                 "tanh\n"
+                 "dense   out=100 bias=1\n"
+                 "tanh\n"
+                 "dense   out=10 bias=1\n"
+                 "softmax_xent\n"},
+    {"mlp-512", "One hidden layer of 512 (407,050 parameters)",
+     MNIST_INPUT "dense   out=512\n"
+                 "relu\n"
+                 "dense   out=10\n"
+                 "softmax_xent\n"},
+    {"cnn-dropout", "Four wide convolutions, with dropout (484,714 parameters)",
+     MNIST_INPUT "conv    out=32 kernel=5 pad=same\n"
+                 "relu\n"
+                 "conv    out=32 kernel=5 pad=same\n"
+                 "relu\n"
+                 "maxpool size=2\n"
+                 "dropout rate=0.25\n"
+                 "conv    out=64 kernel=3 pad=same\n"
+                 "relu\n"
+                 "conv    out=64 kernel=3 pad=same\n"
+                 "relu\n"
+                 "maxpool size=2\n"
+                 "dropout rate=0.25\n"
+                 "dense   out=128\n"
+                 "relu\n"
+                 "dropout rate=0.5\n"
+                 "dense   out=10\n"
+                 "softmax_xent\n"},
 };
 
 const mg_preset *mg_model_preset(int index)

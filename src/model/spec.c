@@ -77,6 +77,37 @@ static mg_status set_shape(mg_layer *l, const mg_arg *arg, const char *text)
     return MG_OK;
 }
 
+/* "expected a number, normal:DEVIATION, torch" */
+static mg_status unknown_init(const mg_arg *arg, const char *text)
+{
+    char known[160] = "a number";
+    for (const mg_arg_word *w = arg->words; w->word; w++) {
+        const size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, ", %s%s", w->word,
+                 w->value == MG_INIT_NORMAL ? ":DEVIATION" : "");
+    }
+    return mg__fail(MG_ERR_FORMAT, "%s=%s: expected %s", arg->key, text, known);
+}
+
+static mg_status set_init(mg_layer *l, const mg_arg *arg, const char *text)
+{
+    static const char normal[] = "normal:";
+    mg_init *init = (mg_init *)((char *)&l->args + arg->offset);
+    for (const mg_arg_word *w = arg->words; w->word; w++)
+        if (!strcmp(text, w->word) && w->value != MG_INIT_NORMAL) {
+            *init = (mg_init){.kind = (mg_init_kind)w->value};
+            return MG_OK;
+        }
+    const bool is_normal = !strncmp(text, normal, sizeof normal - 1);
+    const double min = is_normal ? 0 : arg->min;
+    if (!parse_number(is_normal ? text + sizeof normal - 1 : text, &init->value))
+        return unknown_init(arg, text);
+    if (init->value < min || init->value > arg->max)
+        return mg__fail(MG_ERR_FORMAT, "%s=%s: expected %g to %g", arg->key, text, min, arg->max);
+    init->kind = is_normal ? MG_INIT_NORMAL : MG_INIT_CONSTANT;
+    return MG_OK;
+}
+
 static void list_keys(const mg_layer_type *type, char *out, size_t size)
 {
     size_t used = 0;
@@ -111,7 +142,7 @@ static mg_status parse_word(mg_layer *l, const mg_layer_type *type, char *word, 
         *seen |= 1u << i;
         if (is_shape) return set_shape(l, arg, word);
         if (!value) return mg__fail(MG_ERR_FORMAT, "%s needs a value: %s=...", word, word);
-        return set_number(l, arg, value);
+        return arg->kind == MG_ARG_INIT ? set_init(l, arg, value) : set_number(l, arg, value);
     }
     return unknown_key(type, word);
 }
@@ -124,6 +155,7 @@ static mg_status parse_args(mg_layer *l, const mg_layer_type *type, char **rest)
         void *target = (char *)&l->args + arg->offset;
         if (arg->kind == MG_ARG_INT) *(int *)target = (int)arg->value;
         if (arg->kind == MG_ARG_FLOAT) *(double *)target = arg->value;
+        if (arg->kind == MG_ARG_INIT) ((mg_init *)target)->kind = (mg_init_kind)arg->value;
     }
     for (char *word; (word = strtok_r(NULL, " \t\r", rest));) {
         const mg_status st = parse_word(l, type, word, &seen);
@@ -204,7 +236,7 @@ static mg_status add_layer(parser *p, char *text)
     if (check_place(m, kind)) return fail_at(p, word);
 
     mg_layer *l = &m->layers[m->layer_count];
-    *l = (mg_layer){.kind = kind, .line = p->line};
+    *l = (mg_layer){.kind = kind, .line = p->line, .index = m->layer_count};
     if (m->layer_count) l->in = l[-1].out;
     int ordinal = 1;
     for (int i = 0; i < m->layer_count; i++) ordinal += m->layers[i].kind == kind;
@@ -256,6 +288,23 @@ static void print_double(FILE *out, double v)
     fputs(text, out);
 }
 
+static void print_word(FILE *out, const mg_arg *arg, int value)
+{
+    for (const mg_arg_word *w = arg->words; w && w->word; w++)
+        if (w->value == value) {
+            fputs(w->word, out);
+            return;
+        }
+    fprintf(out, "%d", value);
+}
+
+static void print_init(FILE *out, const mg_arg *arg, const mg_init *init)
+{
+    if (init->kind != MG_INIT_CONSTANT) print_word(out, arg, (int)init->kind);
+    if (init->kind == MG_INIT_NORMAL) fputc(':', out);
+    if (init->kind <= MG_INIT_NORMAL) print_double(out, init->value);
+}
+
 static void print_arg(FILE *out, const mg_layer *l, const mg_arg *arg)
 {
     const void *value = (const char *)&l->args + arg->offset;
@@ -265,17 +314,12 @@ static void print_arg(FILE *out, const mg_layer *l, const mg_arg *arg)
         return;
     }
     fprintf(out, " %s=", arg->key);
-    if (arg->kind == MG_ARG_FLOAT) {
+    if (arg->kind == MG_ARG_INIT)
+        print_init(out, arg, value);
+    else if (arg->kind == MG_ARG_FLOAT)
         print_double(out, *(const double *)value);
-        return;
-    }
-    const int number = *(const int *)value;
-    for (const mg_arg_word *w = arg->words; w && w->word; w++)
-        if (w->value == number) {
-            fputs(w->word, out);
-            return;
-        }
-    fprintf(out, "%d", number);
+    else
+        print_word(out, arg, *(const int *)value);
 }
 
 static mg_status write_text(mg_model *m)

@@ -28,10 +28,8 @@ static inline const struct mg_input_args *mg__model_input(const mg_model *m)
 int mg__model_tensor_count(const mg_model *model);
 const mg_tensor *mg__model_tensor(const mg_model *model, int index);
 
-/* Initial parameters: weights Glorot-uniform (Glorot & Bengio 2010, eq. 16: +-sqrt(6/(in+out))),
- * the others where their
- * tensors say (biases 0), drawn from Philox with key `seed` and counter (element, tensor): the same
- * everywhere. params: [arena_length], the caller's; padding is zeroed. */
+/* Initial parameters, as each tensor's init says (init.c), drawn from Philox with key `seed` and
+ * counter (element, tensor). params: [arena_length], the caller's; padding is zeroed. */
 void mg__model_init(const mg_model *model, float *params, uint64_t seed);
 
 #endif

@@ -10,7 +10,7 @@ stride=${2:-1}
 
 write_split train 6
 write_split t10k 2
-printf 'input 1x28x28\nconv out=1 kernel=3 stride=9\nrelu\nmaxpool size=2\ndense out=10\nsoftmax_xent\n' >small.net
+printf 'input 1x28x28\nconv out=1 kernel=3 stride=9\nrelu\nmaxpool size=2\ntanh\ndropout\ndense out=10\nsoftmax_xent\n' >small.net
 
 # train FAILURES: a run of two steps, the second of which is recorded, a validation and a test.
 train() {

@@ -11,7 +11,20 @@ shift
 
 write_split train 230
 write_split t10k 8
-printf 'input 1x28x28\nconv out=2 kernel=5 stride=2\nrelu\nmaxpool size=3 stride=2\ndense out=10\nsoftmax_xent\n' >small
+cat >small <<'TEXT'
+input 1x28x28
+conv out=2 kernel=5 stride=2
+relu
+maxpool size=3 stride=2
+leaky_relu
+avgpool size=2 stride=1
+tanh
+dropout rate=0.25
+dense out=12
+sigmoid
+dense out=10
+softmax_xent
+TEXT
 
 train() { run "$program" train --data tiny --quiet --limit 11 --batch 4 --epochs 2 "$@"; }
 

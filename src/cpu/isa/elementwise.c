@@ -63,16 +63,32 @@ static double sum_squares(const float *restrict x, size_t count)
     return sum;
 }
 
-static void relu_forward(float *restrict y, const float *restrict x, size_t count)
-{
-    for (size_t i = 0; i < count; i++) y[i] = x[i] <= 0 ? 0 : x[i];
-}
+/* Forward and backward of an activation. value: y, of v = x. gradient: dx, of v = y and g = dy. */
+#define ACTIVATION(name, value, gradient)                                                          \
+    static void name##_forward(float *restrict y, const float *restrict x, size_t count,           \
+                               const mg_layer_args *args)                                          \
+    {                                                                                              \
+        (void)args;                                                                                \
+        for (size_t i = 0; i < count; i++) {                                                       \
+            const float v = x[i];                                                                  \
+            y[i] = (value);                                                                        \
+        }                                                                                          \
+    }                                                                                              \
+    static void name##_backward(float *restrict dx, const float *restrict dy,                      \
+                                const float *restrict y, size_t count, const mg_layer_args *args)  \
+    {                                                                                              \
+        (void)args;                                                                                \
+        for (size_t i = 0; i < count; i++) {                                                       \
+            const float v = y[i], g = dy[i];                                                       \
+            dx[i] = (gradient);                                                                    \
+        }                                                                                          \
+    }
 
-static void relu_backward(float *restrict dx, const float *restrict dy, const float *restrict y,
-                          size_t count)
-{
-    for (size_t i = 0; i < count; i++) dx[i] = y[i] > 0 ? dy[i] : 0;
-}
+ACTIVATION(relu, v <= 0 ? 0 : v, v > 0 ? g : 0)
+ACTIVATION(leaky_relu, v > 0 ? v : (float)args->leaky_relu.slope * v,
+           v > 0 ? g : (float)args->leaky_relu.slope * g)
+ACTIVATION(tanh, tanhf(v), g *(1 - v * v))
+ACTIVATION(sigmoid, 1 / (1 + expf(-v)), g *v *(1 - v))
 
 static void normalise(float *restrict y, const uint8_t *restrict pixels, size_t count, float scale,
                       float shift)
@@ -85,7 +101,9 @@ const mg_cpu_element_kernels KERNEL(element) = {
     .sgd = sgd,
     .rmsprop = rmsprop,
     .sum_squares = sum_squares,
-    .relu_forward = relu_forward,
-    .relu_backward = relu_backward,
+    .relu = {relu_forward, relu_backward},
+    .leaky_relu = {leaky_relu_forward, leaky_relu_backward},
+    .tanh = {tanh_forward, tanh_backward},
+    .sigmoid = {sigmoid_forward, sigmoid_backward},
     .normalise = normalise,
 };

@@ -1,4 +1,5 @@
-/* maxpool: cuDNN, in the deterministic mode; a NaN passes through, so that the loss shows it. */
+/* maxpool, avgpool: cuDNN, in deterministic modes; a NaN passes through, so that the loss shows it.
+ */
 #include "cuda/cuda_backend.h"
 #include <stdlib.h>
 
@@ -23,17 +24,18 @@ static void release(mg_op *op)
 static mg_status prepare(mg_op *op)
 {
     mg_status st;
-    const struct mg_maxpool_args *a = &op->layer->args.maxpool;
-    const int stride = a->stride ? a->stride : a->size;
+    const struct mg_pool_args *a = &op->layer->args.pool;
+    const cudnnPoolingMode_t mode = op->layer->kind == MG_LAYER_AVGPOOL
+                                        ? CUDNN_POOLING_AVERAGE_COUNT_EXCLUDE_PADDING
+                                        : CUDNN_POOLING_MAX_DETERMINISTIC;
     pool *p = op->impl = calloc(1, sizeof *p);
     if (!p) MG_FAIL(MG_ERR_MEMORY, "out of memory");
     MG_TRY(mg__cuda_need_cudnn(mg__cuda(op->backend)));
     MG_TRY(mg__cuda_tensor(&p->x, op->batch, op->layer->in));
     MG_TRY(mg__cuda_tensor(&p->y, op->batch, op->layer->out));
     MG_CUDNN(cudnnCreatePoolingDescriptor(&p->window));
-    MG_CUDNN(cudnnSetPooling2dDescriptor(p->window, CUDNN_POOLING_MAX_DETERMINISTIC,
-                                         CUDNN_PROPAGATE_NAN, a->size, a->size, 0, 0, stride,
-                                         stride));
+    MG_CUDNN(cudnnSetPooling2dDescriptor(p->window, mode, CUDNN_PROPAGATE_NAN, a->size, a->size, 0,
+                                         0, a->stride, a->stride));
 out:
     if (st) release(op);
     return st;
@@ -61,4 +63,6 @@ out:
 }
 
 const mg_layer_ops mg_cuda_maxpool = {
+    .prepare = prepare, .forward = forward, .backward = backward, .release = release};
+const mg_layer_ops mg_cuda_avgpool = {
     .prepare = prepare, .forward = forward, .backward = backward, .release = release};
