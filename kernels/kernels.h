@@ -23,6 +23,11 @@ extern "C" {
 cudaError_t mg__launch_gather(float *y, const float *table, const mg_feed *feed, int batch,
                               size_t size, cudaStream_t stream);
 
+/* The same with the images augmented by feed->augment's ranges (augment.cu); c, h, w <= 4096. */
+cudaError_t mg__launch_gather_augmented(float *y, const float *table, const mg_feed *feed,
+                                        int batch, int channels, int height, int width,
+                                        cudaStream_t stream);
+
 /* cursor += batch, slot += 1, step += training. */
 cudaError_t mg__launch_advance(mg_step_state *state, bool training, cudaStream_t stream);
 

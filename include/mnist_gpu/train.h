@@ -2,6 +2,7 @@
 #ifndef MNIST_GPU_TRAIN_H
 #define MNIST_GPU_TRAIN_H
 
+#include "mnist_gpu/augment.h"
 #include "mnist_gpu/dataset.h"
 #include "mnist_gpu/device.h"
 #include "mnist_gpu/model.h"
@@ -19,6 +20,9 @@ typedef struct mg_train_options {
     uint64_t seed;      /* initial weights and order of images; 1 */
     bool shuffle;       /* a new order every epoch; true */
     uint64_t max_steps; /* stop after so many steps in all, 0 = no limit */
+
+    /* Random distortions of the training images, never of others; none. */
+    mg_augmentation augment;
 
     /* How weights follow gradients; formulas in src/backend.h, all as PyTorch's. */
     char optimizer[16];           /* one of mg_optimizer_names; "adam" */

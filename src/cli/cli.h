@@ -28,6 +28,7 @@ mg_status cmd_check(int argc, char **argv);
 mg_status cmd_bench(int argc, char **argv);
 mg_status cmd_info(int argc, char **argv);
 mg_status cmd_data(int argc, char **argv);
+mg_status cmd_preview(int argc, char **argv); /* data preview */
 
 /* A line on stderr, "mnist_gpu: ...", clear of any progress line and of control characters. */
 void cli_report(const char *message);

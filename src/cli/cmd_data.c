@@ -1,4 +1,5 @@
-/* mnist_gpu data download; and finding the data for the other commands. */
+/* mnist_gpu data: download, and where the other actions are; and finding the data for the other
+ * commands. */
 #define _XOPEN_SOURCE 700 /* realpath, strdup */
 #include "cli.h"
 #include "clock.h"
@@ -70,7 +71,8 @@ mg_status cli_find_data(char **out, const char *dir)
 mg_status cmd_data(int argc, char **argv)
 {
     mg_status st;
-    static const char *const actions[] = {"download", NULL};
+    static const char *const actions[] = {"download", "preview", NULL};
+    if (argc > 0 && !strcmp(argv[0], "preview")) return cmd_preview(argc - 1, argv + 1);
     const char *mirror = NULL, *out = NULL;
     char *dir = NULL;
     cli_option options[] = {
@@ -83,7 +85,8 @@ mg_status cmd_data(int argc, char **argv)
         .min_args = 1,
         .max_args = 1,
         .about = "Downloads the four MNIST files and checks their content. Files that are there "
-                 "and right are kept, and a part of a file is completed.",
+                 "and right are kept, and a part of a file is completed. data preview draws "
+                 "augmented images: see data preview --help.",
         .options = options,
         .option_count = MG_COUNT_OF(options),
     };

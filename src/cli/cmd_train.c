@@ -16,7 +16,7 @@
 typedef struct train_args {
     mg_train_options options;
     const char *model, *data, *device, *out, *resume, *init, *shuffle;
-    const char *recipe, *loss, *normalize;
+    const char *recipe, *loss, *normalize, *augment;
     char *recipe_words; /* what the options of a recipe point into */
     double val_split;
     uint64_t limit;
@@ -127,6 +127,10 @@ static mg_status parse(train_args *a, int argc, char **argv)
         CLI_OPT_CHOICE("shuffle", shuffles, &a->shuffle,
                        "a new order of images every epoch, or "
                        "the order of the file"),
+        CLI_OPT_TEXT("augment", "KINDS", &a->augment,
+                     "distort training images at random, anew in every step: affine, elastic, "
+                     "stroke, noise or all, with commas between, each with :STRENGTH, 0 to 3 [1]; "
+                     "see data preview"),
         CLI_OPT_U64("max-steps", "N", &o->max_steps, UINT64_MAX,
                     "end after so many steps in all; 0 = no limit"),
         CLI_OPT_U64("limit", "N", &a->limit, UINT32_MAX,
@@ -195,6 +199,7 @@ static mg_status parse(train_args *a, int argc, char **argv)
     if (!st) st = cli_parse(&syntax, argc, all, NULL);
     if (!st && a->resume) st = check_resume(&syntax);
     if (!st) st = read_outputs(a, &syntax);
+    if (!st && a->augment) st = mg_augmentation_parse(&o->augment, a->augment);
     free(all);
     snprintf(o->optimizer, sizeof o->optimizer, "%s", optimizer);
     snprintf(o->schedule, sizeof o->schedule, "%s", schedule);

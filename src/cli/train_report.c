@@ -8,7 +8,7 @@
 mg_status train_report_header(train_run *run, const train_data *data)
 {
     mg_status st;
-    char *summary = NULL;
+    char *summary = NULL, augmentation[128];
     const bool shown = run->verbose > 0;
     const char *reason = mg_backend_fallback_reason(run->backend);
     MG_TRY(mg_model_summary(&summary, run->model));
@@ -19,6 +19,9 @@ mg_status train_report_header(train_run *run, const train_data *data)
         &run->log, shown, "Data:   %s: %u training, %u validation, %u test images of %ux%ux%u\n",
         run->config.data, data->train.count, data->val.count, data->test ? data->test->count : 0,
         data->train.channels, data->train.height, data->train.width));
+    mg_augmentation_text(augmentation, sizeof augmentation, &run->config.options.augment);
+    if (*augmentation)
+        MG_TRY(train_log_say(&run->log, shown, "Augmentation: %s\n", augmentation));
 out:
     free(summary);
     return st;

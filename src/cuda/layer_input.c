@@ -1,5 +1,6 @@
-/* input: gather and normalise. There are 256 pixel values, so normalising is looking one up; the
- * table is computed in double and every pixel comes out correctly rounded. op->impl is the table.
+/* input: gather, augment in a training pass that is to, and normalise. There are 256 pixel values,
+ * so normalising is looking one up; the table is computed in double and every pixel comes out
+ * correctly rounded. op->impl is the table.
  */
 #include "cuda/cuda_backend.h"
 
@@ -18,8 +19,13 @@ out:
 static mg_status forward(mg_op *op)
 {
     mg_status st = MG_OK;
-    MG_CUDA(mg__launch_gather(op->y, op->impl, op->feed, op->batch, mg_shape_size(op->layer->out),
-                              mg__cuda(op->backend)->stream));
+    const mg_shape s = op->layer->out;
+    cudaStream_t stream = mg__cuda(op->backend)->stream;
+    if (mg__op_augments(op))
+        MG_CUDA(mg__launch_gather_augmented(op->y, op->impl, op->feed, op->batch, s.c, s.h, s.w,
+                                            stream));
+    else
+        MG_CUDA(mg__launch_gather(op->y, op->impl, op->feed, op->batch, mg_shape_size(s), stream));
 out:
     return st;
 }

@@ -2,8 +2,10 @@
  *
  *     y[i][p] = (pixels[order[cursor + i]][p] / 255 - mean) / std      for the valid rows, else 0
  *     batch_labels[i] = labels[order[cursor + i]]                      for the valid rows, else 0
+ *
+ * In a training pass the images may be augmented before (layers/augment.h).
  */
-#include "layers/layer.h"
+#include "layers/distort.h"
 #include <string.h>
 
 static const mg_arg args[] = {
@@ -35,6 +37,18 @@ static mg_status infer(mg_layer *l)
 const mg_layer_type mg_type_input = {
     .name = "input", .args = args, .arg_count = MG_COUNT_OF(args), .infer = infer};
 
+/* y: the row's image, for now the pixels as they are. */
+static void augment(float *y, const mg_op *op, const uint8_t *pixels, uint32_t row)
+{
+    const mg_shape s = op->layer->out;
+    const mg_step_state *state = op->feed->state;
+    mg_distortion d;
+    mg__distortion_draw(&d, &op->feed->augment, state->seed, state->step, row);
+    for (int c = 0; c < s.c; c++)
+        for (int i = 0; i < s.h; i++)
+            for (int j = 0; j < s.w; j++) *y++ = mg__distorted_pixel(&d, pixels, s, c, j, i);
+}
+
 static mg_status forward(mg_op *op)
 {
     const struct mg_input_args *a = &op->layer->args.input;
@@ -48,8 +62,12 @@ static mg_status forward(mg_op *op)
         if (i >= rows) continue;
         const size_t image = f->order ? f->order[cursor + i] : cursor + i;
         f->batch_labels[i] = f->labels[image];
-        for (size_t p = 0; p < size; p++)
-            y[p] = (float)((f->pixels[image * size + p] / 255.0 - a->mean) / a->std);
+        const uint8_t *pixels = f->pixels + image * size;
+        if (mg__op_augments(op))
+            augment(y, op, pixels, i);
+        else
+            for (size_t p = 0; p < size; p++) y[p] = pixels[p];
+        for (size_t p = 0; p < size; p++) y[p] = (float)((y[p] / 255.0 - a->mean) / a->std);
     }
     return MG_OK;
 }

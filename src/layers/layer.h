@@ -7,6 +7,7 @@
 #define MG_LAYER_H
 
 #include "error.h"
+#include "layers/augment.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -192,6 +193,7 @@ typedef struct mg_feed {
     mg_step_stat *stats;   /* [slots], written by the loss */
     const float *lr;       /* [slots]: each step's learning rate; NULL if not training */
     uint8_t *predictions;  /* [count] by position in the epoch, written by the loss; or NULL */
+    mg_augment augment;    /* what the input layer of a training pass does to the images */
 } mg_feed;
 
 /* A layer in a pass: all that its forward and backward need. The pointers are fixed for the pass's
@@ -217,6 +219,12 @@ typedef struct mg_op {
     void *impl;                     /* the backend's own data, made by prepare, freed by release */
     void *fused_impl; /* the same for the fused group that begins here, see mg_fused */
 } mg_op;
+
+/* Does this input layer augment? Evaluation never does. */
+static inline bool mg__op_augments(const mg_op *op)
+{
+    return op->training && mg__augment_any(&op->feed->augment);
+}
 
 /* A layer's computation on one backend. Rules for forward and backward: they enqueue; they never
  * synchronise, never allocate, and read no host value that changes between steps. They write every

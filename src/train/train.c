@@ -1,4 +1,5 @@
 /* The trainer: epochs of steps, in chunks between which the host looks at the losses. */
+#include "train/augment.h"
 #include "train/evaluate.h"
 #include "clock.h"
 #include "philox.h"
@@ -78,6 +79,8 @@ static mg_status alloc_feed(mg_trainer *t)
     t->feed.order = order;
     t->feed.pixels = t->data.pixels;
     t->feed.labels = t->data.labels;
+    MG_TRY(mg__augment_ranges(&t->feed.augment, &t->options.augment,
+                              mg__model_input(t->model)->shape));
 out:
     return st;
 }
