@@ -4,8 +4,8 @@
  * Tolerances. eps is FLT_EPSILON, and a number's *scale* is the sum of the absolute values of the
  * terms that it is the sum of: what rounding errors are in proportion to, and what grows with the
  * sum's length (scale.c).
- *   - Numbers that are only moved or scaled (outputs of ReLU, max-pool, dropout), counts and
- *     predictions must be equal.
+ *   - Numbers that are only moved or scaled (outputs of ReLU, max-pool, dropout; pixels, augmented
+ *     too), counts and predictions must be equal.
  *   - Sums of products (conv, dense) of small integers must be equal: no partial sum is rounded.
  *   - Else |found - expected| <= 10 eps scale forward, 40 eps scale backward, for every element.
  *   - Gradients at the end of a chain of layers have taken part in several such sums: 40 eps scale

@@ -7,6 +7,11 @@ const mg_layer_case mg_layer_cases[] = {
     {"input 1x28x28 mean=0.1307 std=0.3081", NULL, 7},
     {"input 3x5x9 mean=-2.5 std=0.01", NULL, 32},
     {"input 2x3x17 mean=0.5 std=100", NULL, 257},
+    /* the pixels as they are: std=1/255 */
+    {"input 1x28x28 std=0.00392156862745098", NULL, 7},
+    {"input 3x13x30 std=0.00392156862745098", NULL, 5},
+    {"input 1x9x1 std=0.00392156862745098", NULL, 257},
+    {"input 2x64x71 std=0.00392156862745098", NULL, 1},
 
     /* kernels 1 to 7, every kind of padding */
     {"conv out=1 kernel=1", "1x1x1", 1},

@@ -2,6 +2,7 @@
  * every output compared. */
 #include "check/case.h"
 #include "model/spec.h"
+#include "train/augment.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,8 +55,10 @@ typedef struct job {
     uint32_t rows; /* of them valid */
     values values;
     bool wants_dx, shuffled, evaluation;
-    size_t bytes[BUFFERS]; /* 0: the layer has no such buffer */
-    void *input[BUFFERS];  /* what it holds at first; NULL for outputs */
+    const char *augmentation; /* of the input layer, or NULL */
+    mg_augment augment;       /* its ranges */
+    size_t bytes[BUFFERS];    /* 0: the layer has no such buffer */
+    void *input[BUFFERS];     /* what it holds at first; NULL for outputs */
 } job;
 
 static bool is_loss(const job *j) { return mg_layer_types[j->kind]->is_loss; }
@@ -154,13 +157,18 @@ static void fill(const mg_check *c, const job *j, buffer b)
 
 static mg_status make_inputs(const mg_check *c, job *j)
 {
+    mg_status st;
+    mg_augmentation strengths = {0};
+    if (j->augmentation) MG_TRY(mg_augmentation_parse(&strengths, j->augmentation));
+    MG_TRY(mg__augment_ranges(&j->augment, &strengths, j->layer->in));
     for (buffer b = 0; b < BUFFERS; b++) {
         if (!j->bytes[b] || !is_input(j, b)) continue;
         j->input[b] = malloc(j->bytes[b]);
-        if (!j->input[b]) return mg__fail(MG_ERR_MEMORY, "out of memory");
+        if (!j->input[b]) MG_FAIL(MG_ERR_MEMORY, "out of memory");
         fill(c, j, b);
     }
-    return MG_OK;
+out:
+    return st;
 }
 
 /* ---- running it ---- */
@@ -182,7 +190,8 @@ static void bind(side *s, mg_backend *be, const job *j, void *(*at)(const mg_gua
                         .state = at(&b[STATE]),
                         .batch_labels = at(&b[BATCH_LABELS]),
                         .stats = at(&b[STATS]),
-                        .predictions = at(&b[PREDICTIONS])};
+                        .predictions = at(&b[PREDICTIONS]),
+                        .augment = j->augment};
     s->op = (mg_op){.layer = j->layer,
                     .backend = be,
                     .feed = &s->feed,
@@ -293,8 +302,16 @@ static void compare_loss(mg_check *c, const job *j, const side *found, const sid
                                 j->bytes[PREDICTIONS]);
 }
 
+/* Does the input layer give out the pixels' values, 0 to 255? */
+static bool gives_pixels(const job *j)
+{
+    const struct mg_input_args *a = &j->layer->args.input;
+    return j->kind == MG_LAYER_INPUT && a->mean == 0 && (float)(255 * a->std) == 1;
+}
+
 static double factor_of(const job *j, buffer b)
 {
+    if (gives_pixels(j)) return 0;
     if (j->values == INTEGERS && (mg__check_stays_whole(j->kind) || mg__check_exact(j->kind)))
         return 0;
     if (b >= DX) return BACKWARD_TOLERANCE;
@@ -348,10 +365,12 @@ static void try_job(mg_check *c, const mg_layer_case *of, job j)
     const char *op = mg_layer_types[j.kind]->name;
     char rows[32] = "";
     if (j.rows != (uint32_t)j.batch) snprintf(rows, sizeof rows, ", %u rows", j.rows);
-    if (mg__check_begin(c, op, "%s%s%s x%d, %s%s%s%s%s", of->line, of->input ? " on " : "",
+    if (mg__check_begin(c, op, "%s%s%s x%d, %s%s%s%s%s%s%s", of->line, of->input ? " on " : "",
                         of->input ? of->input : "", j.batch, values_names[j.values], rows,
                         j.kind != MG_LAYER_INPUT && !j.wants_dx ? ", no dx" : "",
-                        j.shuffled ? ", shuffled" : "", j.evaluation ? ", evaluation" : ""))
+                        j.shuffled ? ", shuffled" : "", j.evaluation ? ", evaluation" : "",
+                        j.augmentation ? ", augmented: " : "",
+                        j.augmentation ? j.augmentation : ""))
         mg__check_end(c, run_job(c, &j));
 }
 
@@ -369,11 +388,17 @@ static void try_layer(mg_check *c, const mg_layer_case *of, const mg_layer *laye
     job j = {.layer = layer, .kind = layer->kind, .batch = of->batch, .rows = (uint32_t)of->batch};
     const uint32_t part = (uint32_t)(of->batch * 2 + 2) / 3;
     if (j.kind == MG_LAYER_INPUT) {
+        static const char *const augmentations[] = {"affine", "elastic:3",        "stroke:3",
+                                                    "noise",  "affine:3,noise:3", "all"};
         j.values = REALS;
         try_job(c, of, j);
         j.rows = part;
         j.shuffled = true;
         try_job(c, of, j);
+        for (int i = 0; i < MG_COUNT_OF(augmentations); i++) {
+            j.augmentation = augmentations[i];
+            try_job(c, of, j);
+        }
         return;
     }
     j.wants_dx = true;

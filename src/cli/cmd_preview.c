@@ -20,7 +20,7 @@ static mg_status parse(preview_args *a, int argc, char **argv)
     cli_option options[] = {
         CLI_OPT_TEXT("augment", "KINDS", &a->augment,
                      "affine, elastic, stroke, noise or all, with commas between, each with "
-                     ":STRENGTH, 0 to 3 [all]"),
+                     ":STRENGTH, 0 to 3"),
         CLI_OPT_INT("count", "N", &a->count, 1, 10000, "images of the sheet"),
         CLI_OPT_U64("seed", "N", &a->seed, UINT64_MAX, "of the distortions"),
         CLI_OPT_TEXT("out", "FILE", &a->out, "the picture, PGM, or PPM for three channels"),

@@ -135,7 +135,7 @@ typedef struct look {
 } look;
 
 static mg_status look_create(look *l, const mg_dataset *set, const uint32_t *indices,
-                             uint32_t count, const mg_augmentation *augmentation)
+                             uint32_t count, const mg_augment *ranges)
 {
     mg_status st;
     mg_backend *be = l->backend;
@@ -147,7 +147,7 @@ static mg_status look_create(look *l, const mg_dataset *set, const uint32_t *ind
     MG_TRY(mg_model_parse(&l->model, text, "images"));
     MG_TRY(mg__device_data_create(&l->data, be, l->model, set));
     const size_t size = mg_shape_size(l->model->layers[0].out);
-    l->feed = (mg_feed){.pixels = l->data.pixels, .labels = l->data.labels};
+    l->feed = (mg_feed){.pixels = l->data.pixels, .labels = l->data.labels, .augment = *ranges};
     if (indices) {
         MG_TRY(be->ops->alloc(be, &order, count * sizeof *indices));
         l->feed.order = order;
@@ -164,7 +164,6 @@ static mg_status look_create(look *l, const mg_dataset *set, const uint32_t *ind
                     .batch = (int)count,
                     .training = true,
                     .y = y};
-    MG_TRY(mg__augment_ranges(&l->feed.augment, augmentation, l->model->layers[0].out));
 out:
     return st;
 }
@@ -200,9 +199,9 @@ out:
     return st;
 }
 
-mg_status mg_augment_images(uint8_t *out, mg_backend *backend, const mg_dataset *set,
-                            const uint32_t *indices, uint32_t count,
-                            const mg_augmentation *augmentation, uint64_t seed, uint32_t step)
+mg_status mg__augment_images(uint8_t *out, mg_backend *backend, const mg_dataset *set,
+                             const uint32_t *indices, uint32_t count, const mg_augment *ranges,
+                             uint64_t seed, uint32_t step)
 {
     mg_status st;
     look l = {.backend = backend};
@@ -213,9 +212,19 @@ mg_status mg_augment_images(uint8_t *out, mg_backend *backend, const mg_dataset 
         if ((indices ? indices[i] : i) >= set->count)
             return mg__fail(MG_ERR_INVALID, "image %u: the set has %u", indices ? indices[i] : i,
                             set->count);
-    MG_TRY(look_create(&l, set, indices, count, augmentation));
+    MG_TRY(look_create(&l, set, indices, count, ranges));
     MG_TRY(look_at(out, &l, &state));
 out:
     look_free(&l);
     return st;
+}
+
+mg_status mg_augment_images(uint8_t *out, mg_backend *backend, const mg_dataset *set,
+                            const uint32_t *indices, uint32_t count,
+                            const mg_augmentation *augmentation, uint64_t seed, uint32_t step)
+{
+    mg_augment ranges;
+    const mg_shape shape = {(int)set->channels, (int)set->height, (int)set->width};
+    const mg_status st = mg__augment_ranges(&ranges, augmentation, shape);
+    return st ? st : mg__augment_images(out, backend, set, indices, count, &ranges, seed, step);
 }
