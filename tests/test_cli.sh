@@ -136,6 +136,14 @@ run "$program" train --keep 3
 exits 2 '--keep needs --save epoch'
 run "$program" train --quiet --verbose 0
 exits 2 'either --quiet or --verbose'
+for value in foo affine:-1 affine:x affine:4 affine, all:nan; do
+    run "$program" train --augment "$value"
+    exits 2 'augmentation: '
+done
+run "$program" train --augment ''
+exits 2 '--augment: the value is empty'
+run "$program" data preview --augment foo
+exits 2 'unknown kind "foo" (known: affine,'
 train --device gpu
 exits 2 'no device "gpu"'
 run "$program" summary --model lenet5 tiny.net
@@ -358,6 +366,15 @@ check "the first is the best, or equal to the best" grep -q '^saved: early/best.
 run "$program" train --resume early
 exits 0 '^This run is finished already: it stopped early.$'
 check "nothing is trained" not grep -q '^epoch ' out
+train --epochs 4 --augment affine:0.5,noise --out augmented
+exits 0 '^Augmentation: affine:0.5,noise$'
+differ a/last.safetensors augmented/last.safetensors
+train --epochs 4 --augment affine:0.5,noise --max-steps 20 --quiet --out augmented_part
+run "$program" train --resume augmented_part --max-steps 0
+exits 0 '^Augmentation: affine:0.5,noise$'
+same augmented/last.safetensors augmented_part/last.safetensors
+run "$program" train --resume augmented --augment all
+exits 2 '--augment cannot be changed'
 
 # interrupt SIGNAL: a run of 300 epochs, stopped after a few and resumed, against an unbroken one
 train --epochs 300 --quiet --out whole
@@ -445,11 +462,26 @@ exits 0 '^Training with adam, batches of 2$'
 check "work and memory of a layer" grep -q '^dense1  *62,720  *31.7 kB  *31.7 kB  *63.5 kB  *512 B$' out
 check "and of all" grep -q '^total  *63,920  *32.5 kB ' out
 run "$program" summary --optimizer adamm
-exits 2 'no optimizer "adamm"'
+exits 2 '--optimizer: no choice "adamm"'
 for value in 0 -1 65537 x ''; do
     run "$program" summary --batch "$value"
     exits 2 '--batch: expected a whole number from 1 to 65536'
 done
+
+# ---- augmented images ----
+
+preview() { run "$program" data preview --data tiny --count 35 "$@"; }
+preview --device cpu --out cpu.pgm
+exits 0 '^saved: cpu.pgm$'
+check "4 rows of 10 images" [ "$(head -c 14 cpu.pgm | tr '\n' ' ')" = 'P5 291 117 255' ]
+preview --device ref --out ref.pgm
+same cpu.pgm ref.pgm
+preview --device cpu --seed 2 --out other.pgm
+differ cpu.pgm other.pgm
+preview --augment all:0 --out plain.pgm
+exits 0
+preview --out missing/sheet.pgm
+exits 1 'missing/sheet.pgm'
 
 # ---- bench ----
 
