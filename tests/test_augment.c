@@ -180,10 +180,10 @@ static double worst_difference(const uint8_t *found, const uint8_t *image, mg_au
     for (int p = 0; p < PLANE; p++) {
         const double dx = p % SIZE - 13.5, dy = (int)(p / SIZE) - 13.5;
         const double u = (1 + zoom + stretch) * dx + shear * dy, v = (1 + zoom - stretch) * dy;
-        const double x =
-            13.5 + cos(angle) * u - sin(angle) * v + drawn(row, 1, 0, a.shift_x) / 256.0;
-        const double y =
-            13.5 + sin(angle) * u + cos(angle) * v + drawn(row, 1, 1, a.shift_y) / 256.0;
+        const double x = 13.5 + cos(angle) * u - sin(angle) * v +
+                         drawn(row, MG_AUGMENT_SHIFT, 0, a.shift_x) / 256.0;
+        const double y = 13.5 + sin(angle) * u + cos(angle) * v +
+                         drawn(row, MG_AUGMENT_SHIFT, 1, a.shift_y) / 256.0;
         worst = fmax(worst, fabs(found[p] - between(image, x, y)));
     }
     return worst;

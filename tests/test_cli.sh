@@ -503,6 +503,10 @@ check "exact FLOP" grep -q '"flops": 63920,$' out
 check "stages" grep -q '"name": "advance"' out
 bench --batch 2 --plain
 exits 0 '^adam dense1..dense2 .* -$'
+bench --batch 2 --augment all
+exits 0 '^input1 forward'
+bench --augment foo
+exits 2 'unknown kind "foo"'
 bench --device ref --batch 1
 exits 0 '^Device: reference'
 bench --model nowhere.net

@@ -20,7 +20,7 @@ typedef struct mg_augmentation {
     double affine;  /* turned +-12 degrees, 10 % larger or smaller, 8 % wider or narrower than
                        high, sheared +-0.15, moved +-2 pixels */
     double elastic; /* smooth displacements, 1 pixel rms (Simard, Steinkraus & Platt 2003) */
-    double stroke;  /* thinner or thicker by up to 0.4 of a pixel on every side */
+    double stroke;  /* thinner or thicker by up to 0.4 of a pixel on every side; at most 1 */
     double noise;   /* normal, with a standard deviation of 8 of 255 grey levels */
 } mg_augmentation;
 

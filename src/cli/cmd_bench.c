@@ -10,9 +10,10 @@
 enum { MAX_BATCHES = 16 };
 
 typedef struct bench_args {
-    const char *model, *device, *optimizer, *batch_list;
+    const char *model, *device, *optimizer, *batch_list, *augment;
     int batches[MAX_BATCHES], batch_count, threads;
     double seconds;
+    mg_augmentation augmentation;
     bool plain, json;
 } bench_args;
 
@@ -45,6 +46,7 @@ static mg_status parse(bench_args *a, int argc, char **argv)
         CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
         CLI_OPT_CHOICE("optimizer", mg_optimizer_names, &a->optimizer,
                        "how weights follow gradients"),
+        CLI_OPT_TEXT("augment", "KINDS", &a->augment, "as of train [none]"),
         CLI_OPT_DOUBLE("seconds", "S", &a->seconds, 0, 3600, CLI_CLOSED,
                        "how long to measure steps, and as long again stages"),
         CLI_OPT_FLAG("plain", &a->plain, "a stage for each layer and phase, nothing fused"),
@@ -59,7 +61,8 @@ static mg_status parse(bench_args *a, int argc, char **argv)
         .options = options,
         .option_count = MG_COUNT_OF(options),
     };
-    const mg_status st = cli_parse(&syntax, argc, argv, NULL);
+    mg_status st = cli_parse(&syntax, argc, argv, NULL);
+    if (!st && a->augment) st = mg_augmentation_parse(&a->augmentation, a->augment);
     return st ? st : read_batches(a);
 }
 
@@ -122,7 +125,9 @@ static void print_bench(const mg_bench *b, double peak)
 static void print_head(const bench_args *a, const mg_model *model, const mg_backend *backend,
                        double peak)
 {
-    printf("Model:  %s, %s\n", mg_model_name(model), a->optimizer);
+    const char *augment = a->augment ? a->augment : "";
+    printf("Model:  %s, %s%s%s\n", mg_model_name(model), a->optimizer,
+           *augment ? ", augmented: " : "", augment);
     printf("Device: %s\n", mg_backend_description(backend));
     if (!isnan(peak)) printf("Peak:   %.1f GFLOP/s, f32 multiply-adds\n", 1e-9 * peak);
 }
@@ -178,11 +183,12 @@ static mg_status print_json(const bench_args *a, const mg_model *model, const mg
     const mg_status st = cuda_json(&cuda, backend);
     if (st) return st;
     return cli_print_json(json_pack(
-        "{s:s, s:s, s:s, s:s, s:o?, s:o, s:I, s:s, s:b, s:o, s:O}", "version", MG_VERSION_STRING,
-        "compiler", __VERSION__, "device", mg_backend_name(backend), "description",
-        mg_backend_description(backend), "cuda", cuda, "model", cli_json_text(mg_model_name(model)),
-        "parameters", (json_int_t)mg_model_param_count(model), "optimizer", a->optimizer, "fused",
-        !a->plain, "peak_flops_per_sec", cli_json_number(peak), "results", results));
+        "{s:s, s:s, s:s, s:s, s:o?, s:o, s:I, s:s, s:s?, s:b, s:o, s:O}", "version",
+        MG_VERSION_STRING, "compiler", __VERSION__, "device", mg_backend_name(backend),
+        "description", mg_backend_description(backend), "cuda", cuda, "model",
+        cli_json_text(mg_model_name(model)), "parameters", (json_int_t)mg_model_param_count(model),
+        "optimizer", a->optimizer, "augment", a->augment, "fused", !a->plain, "peak_flops_per_sec",
+        cli_json_number(peak), "results", results));
 }
 
 /* One batch size: printed at once for people, added to `results` for programs. */
@@ -193,6 +199,7 @@ static mg_status run_batch(const bench_args *a, const mg_model *model, mg_backen
     mg_train_options options = mg_train_options_default();
     options.batch = batch;
     snprintf(options.optimizer, sizeof options.optimizer, "%s", a->optimizer);
+    options.augment = a->augmentation;
     const mg_status st = mg__bench_run(&bench, backend, model, &options, a->seconds, !a->plain);
     if (st) return mg__fail_in(st, "batch %d", batch);
     if (a->json)

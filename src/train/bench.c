@@ -1,6 +1,7 @@
 #include "train/bench.h"
 #include "clock.h"
 #include "philox.h"
+#include "train/augment.h"
 #include "train/evaluate.h"
 #include <math.h>
 #include <stdlib.h>
@@ -134,6 +135,8 @@ static mg_status make_pass(bench_run *r, const mg_train_options *options, bool f
     MG_TRY(mg__optimizer_read(&optimizer, options));
     MG_TRY(make_images(r, options->batch));
     MG_TRY(make_feed(r));
+    MG_TRY(
+        mg__augment_ranges(&r->feed.augment, &options->augment, mg__model_input(r->model)->shape));
     MG_TRY(mg__net_create(&r->net, r->backend, r->model));
     MG_TRY(init_params(r));
     MG_TRY(mg__pass_create(&r->pass, r->net, options->batch, &r->feed, &optimizer, fuse));
