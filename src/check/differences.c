@@ -184,10 +184,11 @@ static void draw_direction(const mg_check *c, float *v, size_t count, int input,
         for (size_t i = 0; i < count; i++) v[i] = (float)mg__check_integer(c, id, i, 0, 1) * 2 - 1;
 }
 
-/* How far a difference may be off, for a step of 1 in one element. A loss: its rounding, half an ulp
- * of the sum, over h. batchnorm: the outputs' rounding over h, which the second pair of differences
- * makes half as much again; h is 1/40 of the deviation or less. The others: the rounding of the
- * outputs that hear of the element. h^4/30 of the fifth derivative (at most 16, of tanh), is less. */
+/* How far a difference may be off, for a step of 1 in one element. A loss: its rounding, half an
+ * ulp of the sum, over h. batchnorm: the outputs' rounding over h, which the second pair of
+ * differences makes half as much again; h is 1/40 of the deviation or less. The others: the
+ * rounding of the outputs that hear of the element. h^4/30 of the fifth derivative (at most 16, of
+ * tanh), is less. */
 static double tolerance_of(const bench *b)
 {
     const mg_layer *l = b->op.layer;

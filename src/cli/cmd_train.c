@@ -102,19 +102,10 @@ static mg_status parse(train_args *a, int argc, char **argv)
         CLI_OPT_TEXT("recipe", "NAME", &a->recipe,
                      "the training of another system, see mnist_gpu recipes; other options "
                      "override it"),
-        CLI_OPT_TEXT("loss", "LINE", &a->loss,
-                     "the model's last line: softmax_xent, mse, or with arguments, as "
-                     "\"softmax_xent smoothing=0.1\""),
-        CLI_OPT_TEXT("normalize", "HOW", &a->normalize,
-                     "pixels become 0 to 255 (raw), 0 to 1 (unit), MNIST's mean 0 and deviation 1 "
-                     "(standard), or (pixel / 255 - MEAN) / STD (MEAN,STD) [as the model says]"),
         CLI_OPT_INT("epochs", "N", &o->epochs, 1, INT_MAX, "passes over the training images"),
         CLI_OPT_INT("batch", "N", &o->batch, 1, 65536, "images in a step"),
         CLI_OPT_DOUBLE("lr", "X", &o->lr, 0, 1e30, CLI_ABOVE_MIN, "learning rate"),
         CLI_OPT_U64("seed", "N", &o->seed, UINT64_MAX, "of initial weights and order of images"),
-        CLI_OPT_DOUBLE("val-split", "X", &a->val_split, 0, 1, CLI_BELOW_MAX,
-                       "the last part of the training images is kept for validation; 0 = none"),
-        CLI_OPT_TEXT("data", "DIR", &a->data, "IDX files, raw or .gz [searched for, else fetched]"),
         CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
         CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
         CLI_OPT_TEXT("out", "DIR", &a->out, "run directory [runs/<time>-<model>]"),
@@ -122,8 +113,28 @@ static mg_status parse(train_args *a, int argc, char **argv)
             "resume", "DIR", &a->resume,
             "go on with the run in DIR; only --epochs, --max-steps, --device, "
             "--threads, --data, --tensorboard, --curves, --verbose and --quiet go with it"),
+        CLI_OPT_U64("max-steps", "N", &o->max_steps, UINT64_MAX,
+                    "end after so many steps in all; 0 = no limit"),
+        CLI_OPT_INT("verbose", "N", &a->verbose, 0, 2,
+                    "1 = a bar and a line per epoch, 2 = no bar, 0 = the test result only"),
+        CLI_OPT_FLAG("quiet", &a->quiet, "the same as --verbose 0"),
+
+        CLI_OPT_HEADING("The network"),
         CLI_OPT_TEXT("init", "RUN|WEIGHTS", &a->init,
                      "start from these weights, and from their model unless --model is given"),
+        CLI_OPT_TEXT("loss", "LINE", &a->loss,
+                     "the model's last line: softmax_xent, mse, or with arguments, as "
+                     "\"softmax_xent smoothing=0.1\""),
+        CLI_OPT_TEXT("normalize", "HOW", &a->normalize,
+                     "pixels become 0 to 255 (raw), 0 to 1 (unit), MNIST's mean 0 and deviation 1 "
+                     "(standard), or (pixel / 255 - MEAN) / STD (MEAN,STD) [as the model says]"),
+
+        CLI_OPT_HEADING("The images"),
+        CLI_OPT_TEXT("data", "DIR", &a->data, "IDX files, raw or .gz [searched for, else fetched]"),
+        CLI_OPT_DOUBLE("val-split", "X", &a->val_split, 0, 1, CLI_BELOW_MAX,
+                       "the last part of the training images is kept for validation; 0 = none"),
+        CLI_OPT_U64("limit", "N", &a->limit, UINT32_MAX,
+                    "use only the first N training images; 0 = all"),
         CLI_OPT_CHOICE("shuffle", shuffles, &a->shuffle,
                        "a new order of images every epoch, or "
                        "the order of the file"),
@@ -131,10 +142,8 @@ static mg_status parse(train_args *a, int argc, char **argv)
                      "distort training images at random, anew in every step: affine, elastic, "
                      "stroke, noise or all, with commas between, each with :STRENGTH, 0 to 3 [1]; "
                      "see data preview"),
-        CLI_OPT_U64("max-steps", "N", &o->max_steps, UINT64_MAX,
-                    "end after so many steps in all; 0 = no limit"),
-        CLI_OPT_U64("limit", "N", &a->limit, UINT32_MAX,
-                    "use only the first N training images; 0 = all"),
+
+        CLI_OPT_HEADING("What is kept"),
         CLI_OPT_TEXT("save", "LIST", &a->save,
                      "weights to keep, of best, last and epoch (each one's own file)"),
         CLI_OPT_INT("keep", "N", &a->outputs.keep, 0, INT_MAX,
@@ -142,9 +151,6 @@ static mg_status parse(train_args *a, int argc, char **argv)
         CLI_OPT_FLAG("tensorboard", &a->tensorboard, "write event files for TensorBoard"),
         CLI_OPT_FLAG("curves", &a->curves,
                      "draw the curves into the run directory, see mnist_gpu plot"),
-        CLI_OPT_INT("verbose", "N", &a->verbose, 0, 2,
-                    "1 = a bar and a line per epoch, 2 = no bar, 0 = the test result only"),
-        CLI_OPT_FLAG("quiet", &a->quiet, "the same as --verbose 0"),
 
         CLI_OPT_HEADING("How weights follow gradients"),
         CLI_OPT_CHOICE("optimizer", mg_optimizer_names, &optimizer, "each as PyTorch's"),

@@ -14,7 +14,7 @@ static const cli_recipe recipes[] = {
      "--val-split 0.1"},
     {"pytorch-lenet", "LeNet-5 in PyTorch, on standardised pixels", "98.9 % (test)",
      "--model lenet-61k --normalize standard --optimizer sgd --lr 0.01 --momentum 0.9 --batch 64 "
-     "--epochs 10 --val-split 0"},
+     "--epochs 20 --val-split 0"},
     {"keras-mlp-tanh", "two hidden layers with tanh in Keras, biases from 1", NULL,
      "--model mlp-tanh --normalize unit --optimizer adam --lr 0.001 --batch 32 --epochs 5 "
      "--val-split 0"},

@@ -20,8 +20,7 @@ mg_status train_report_header(train_run *run, const train_data *data)
         run->config.data, data->train.count, data->val.count, data->test ? data->test->count : 0,
         data->train.channels, data->train.height, data->train.width));
     mg_augmentation_text(augmentation, sizeof augmentation, &run->config.options.augment);
-    if (*augmentation)
-        MG_TRY(train_log_say(&run->log, shown, "Augmentation: %s\n", augmentation));
+    if (*augmentation) MG_TRY(train_log_say(&run->log, shown, "Augmentation: %s\n", augmentation));
 out:
     free(summary);
     return st;
