@@ -59,6 +59,22 @@ class Net(nn.Module):
         return x
 
 
+def start(module, args):
+    """Gives a layer the weights and biases that the model text lets it start with."""
+    named = {"glorot": nn.init.xavier_uniform_, "glorot_normal": nn.init.xavier_normal_,
+             "he": lambda w: nn.init.kaiming_uniform_(w, nonlinearity="relu"),
+             "he_normal": lambda w: nn.init.kaiming_normal_(w, nonlinearity="relu"),
+             "torch": lambda w: None}  # it has just got those
+    for tensor, how in (module.weight, args.get("init", "glorot")), (module.bias, args.get("bias", "0")):
+        if how in named:
+            named[how](tensor)
+        elif how.startswith("normal:"):
+            nn.init.normal_(tensor, std=float(how.removeprefix("normal:")))
+        else:
+            nn.init.constant_(tensor, float(how))
+    return module
+
+
 def make_step(kind, args, x):
     """One layer on inputs like x; a module only if it has parameters, or is another in training."""
     number = {key: int(value) for key, value in args.items() if value.isdigit()}
@@ -66,8 +82,8 @@ def make_step(kind, args, x):
         mean, std = float(args.get("mean", 0)), float(args.get("std", 1))
         return lambda pixels: (pixels / 255 - mean) / std
     if kind == "conv":
-        return nn.Conv2d(x.shape[1], number["out"], number["kernel"], number.get("stride", 1),
-                         number.get("pad", args.get("pad", "valid")))
+        return start(nn.Conv2d(x.shape[1], number["out"], number["kernel"], number.get("stride", 1),
+                               number.get("pad", args.get("pad", "valid"))), args)
     if kind in ("relu", "tanh", "sigmoid"):
         return getattr(torch, kind)
     if kind == "leaky_relu":
@@ -78,7 +94,7 @@ def make_step(kind, args, x):
     if kind == "dropout":
         return nn.Dropout(float(args.get("rate", 0.5)))
     if kind == "dense":
-        return nn.Linear(x[0].numel(), number["out"])
+        return start(nn.Linear(x[0].numel(), number["out"]), args)
     if kind == "batchnorm":
         module = nn.BatchNorm1d if x.dim() == 2 else nn.BatchNorm2d
         return module(x.shape[1], float(args.get("eps", 1e-5)), float(args.get("momentum", 0.1)))
