@@ -574,6 +574,100 @@ else
     skip "JSON: python3 is not there"
 fi
 
+# ---- data tools and the built-in digits ----
+
+for action in download synth verify stats import export; do
+    check "data --help lists $action" grep -q "^  $action " <("$program" data --help)
+    run "$program" data $action --help
+    exits 0 "^Usage: mnist_gpu data $action"
+    run "$program" data $action --nonsense
+    exits 2 'unknown option "--nonsense"'
+done
+run "$program" data synth --out drawn --count 300 --test-count 50 --seed 3
+exits 0 '300 training and 50 test images of synthetic digits are in drawn'
+run "$program" data synth
+exits 2 '--out is missing'
+run "$program" data synth --out drawn --count 0
+exits 2 'whole number from 1'
+run "$program" data verify drawn
+exits 0 '^train: 300 images of 1 x 28 x 28, labels 0 to 9$'
+run "$program" data verify drawn --set mnist
+exits 1 "drawn/train-images-idx3-ubyte: not a file of mnist"
+run "$program" data verify hollow
+exits 1 'none of train-images-idx3-ubyte'
+cp -r drawn broken && truncate -s -1 broken/t10k-images-idx3-ubyte
+run "$program" data verify broken
+exits 1 'broken/t10k-images-idx3-ubyte: cut short'
+rm broken/t10k-images-idx3-ubyte
+run "$program" data verify broken
+exits 1 'broken: none of t10k-images-idx3-ubyte'
+run "$program" data stats tiny --grid sheet.png --columns 5
+exits 0 '^train: 100 images of 1 x 28 x 28, mean 0.1429, std 0.3499'
+check "ten images of each class" [ "$(grep -c '^  class .* 10  *10.0 %$' out)" = 10 ]
+check "a sheet of images" [ "$(head -c 24 sheet.png | tail -c 8 | od -An -tx1 | tr -d ' ')" = 0000009000000121 ]
+run "$program" data stats tiny --grid sheet.gif
+exits 2 'sheet.gif: expected a name ending in .png or .pgm'
+for format in png pgm; do
+    run "$program" data export drawn --out pictures-$format --format $format
+    exits 0 '300 pictures are in'
+    run "$program" data import pictures-$format --out again-$format
+    exits 0 '300 training images of 1 x 28 x 28, 10 classes'
+done
+same again-png/train-images-idx3-ubyte again-pgm/train-images-idx3-ubyte
+run "$program" data export again-png --out pictures-again --format pgm
+exits 0
+contents() { cat "$1"/"$2"/* | tr -d '\n' | wc -c && md5sum "$1"/"$2"/* | cut -d' ' -f1 | sort; }
+for class in 0 5 9; do
+    check "class $class comes back" cmp -s <(contents pictures-pgm $class) <(contents pictures-again $class)
+done
+run "$program" data import drawn --out turned --transpose
+exits 0 '50 test images'
+run "$program" data import turned --out turned-back --transpose
+exits 0
+same drawn/train-images-idx3-ubyte turned-back/train-images-idx3-ubyte
+differ drawn/train-images-idx3-ubyte turned/train-images-idx3-ubyte
+printf '5,0,1,2,3\n6,4,5,6,7\n' >set.csv
+run "$program" data import set.csv --split test --out of-csv
+exits 0 'of-csv: 2 test images of 1 x 2 x 2, 7 classes'
+mkdir -p named/cat named/dog && cp 0.pgm named/cat/ && cp 1.pgm named/dog/
+run "$program" data import named --out of-names
+exits 0 '2 training images'
+check "names of classes" [ "$(tr '\n' ' ' <of-names/classes.txt)" = 'cat dog ' ]
+run "$program" data import named --out of-names --digits --size 20
+exits 2 'either --digits or --size'
+for file in noise empty hollow missing /dev/null; do
+    run "$program" data import $file --out of-nonsense
+    exits 1 "$file"
+done
+check "nothing is written of nonsense" [ ! -e of-nonsense ]
+
+# No data, no network (a proxy that nobody listens at): the built-in digits, and they are named.
+mkdir away && cd away || exit 1
+export https_proxy=http://127.0.0.1:9 http_proxy=http://127.0.0.1:9
+run "$program" train --model ../tiny.net --epochs 1 --limit 500 --out run
+exits 0
+check "two lines at most say so" [ "$(wc -l <err)" -le 2 ]
+check "stderr names the built-in digits" grep -q 'training on the built-in synthetic digits' err
+check "and the header" grep -q '^Data: *synthetic digits: 450 training, 50 validation, 10000 test' out
+run "$program" summary run
+exits 0 '^Trained on: synthetic digits$'
+run "$program" eval run
+exits 0 '^Data: *synthetic digits$'
+check "eval needs no search" [ ! -s err ]
+run "$program" train --resume run --epochs 2 --quiet
+exits 0
+check "nor has --resume" [ ! -s err ]
+run "$program" train --data synth --model ../tiny.net --epochs 2 --limit 500 --quiet --out same
+exits 0
+same run/last.safetensors same/last.safetensors
+run "$program" train --data mnist --model ../tiny.net --epochs 1 --out insisted
+check "--data mnist insists" [ "$code" = 1 ]
+check "it leaves no run" [ ! -e insisted ]
+MNIST_GPU_DATA=$work/missing run "$program" train
+exits 1 missing
+unset https_proxy http_proxy
+cd "$work" || exit 1
+
 # ---- output that cannot be written, and terminals ----
 
 "$program" summary 2>err | true

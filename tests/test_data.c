@@ -320,15 +320,15 @@ static void cache_dir_follows_the_environment(void **state)
     (void)state;
     char *dir = NULL;
     clear_environment();
-    assert_int_equal(mg_dataset_cache_dir(&dir), MG_ERR_NOT_FOUND);
+    assert_int_equal(mg_dataset_cache_dir(&dir, "mnist"), MG_ERR_NOT_FOUND);
     assert_message("neither XDG_CACHE_HOME");
     assert_null(dir);
     set_environment("HOME", "/somewhere");
-    assert_ok(mg_dataset_cache_dir(&dir));
+    assert_ok(mg_dataset_cache_dir(&dir, "mnist"));
     assert_string_equal(dir, "/somewhere/.cache/mnist_gpu/mnist");
     free(dir);
     set_environment("XDG_CACHE_HOME", "/cache");
-    assert_ok(mg_dataset_cache_dir(&dir));
+    assert_ok(mg_dataset_cache_dir(&dir, "mnist"));
     assert_string_equal(dir, "/cache/mnist_gpu/mnist");
     free(dir);
     clear_environment();
@@ -339,23 +339,23 @@ static void cache_dir_follows_the_environment(void **state)
 static void mnist_check_refuses_other_content(void **state)
 {
     (void)state;
-    const uint64_t size = mg__mnist_files[MG_TEST_LABELS].size;
+    const uint64_t size = mg__known_sets[0].files[MG_TEST_LABELS].size;
     const size_t flood = 1 << 20;
     uint8_t *bytes = calloc(1, flood);
     assert_non_null(bytes);
     scratch_write("labels", bytes, size);
-    assert_int_equal(mg__mnist_check("labels", MG_TEST_LABELS), MG_ERR_MISMATCH);
+    assert_int_equal(mg__known_check(mg__known_sets, "labels", MG_TEST_LABELS), MG_ERR_MISMATCH);
     assert_message("labels: not MNIST's t10k-labels-idx1-ubyte: found SHA-256 ");
     assert_message(", expected ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2");
     scratch_write("labels", bytes, size - 1);
-    assert_int_equal(mg__mnist_check("labels", MG_TEST_LABELS), MG_ERR_MISMATCH);
+    assert_int_equal(mg__known_check(mg__known_sets, "labels", MG_TEST_LABELS), MG_ERR_MISMATCH);
     assert_message("found 10007 bytes, expected 10008");
     write_gzip("labels", bytes, flood); /* of which no more is unpacked than it takes to see it */
-    assert_int_equal(mg__mnist_check("labels", MG_TEST_LABELS), MG_ERR_MISMATCH);
+    assert_int_equal(mg__known_check(mg__known_sets, "labels", MG_TEST_LABELS), MG_ERR_MISMATCH);
     assert_message("found at least 16384 bytes, expected 10008");
     scratch_write("labels", "\x1f\x8b", 2);
-    assert_int_equal(mg__mnist_check("labels", MG_TEST_LABELS), MG_ERR_FORMAT);
-    assert_int_equal(mg__mnist_check("absent", MG_TEST_LABELS), MG_ERR_NOT_FOUND);
+    assert_int_equal(mg__known_check(mg__known_sets, "labels", MG_TEST_LABELS), MG_ERR_FORMAT);
+    assert_int_equal(mg__known_check(mg__known_sets, "absent", MG_TEST_LABELS), MG_ERR_NOT_FOUND);
     free(bytes);
 }
 

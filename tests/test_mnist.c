@@ -27,7 +27,7 @@ static void link_file(const char *dir, mg_set_file file)
 {
     char path[512], *from = NULL;
     assert_ok(mg__set_locate(&from, mnist, file));
-    snprintf(path, sizeof path, "%s/%s.gz", dir, mg__mnist_files[file].name);
+    snprintf(path, sizeof path, "%s/%s.gz", dir, mg__known_sets[0].files[file].name);
     assert_int_equal(symlink(from, path), 0);
     free(from);
 }
@@ -51,7 +51,7 @@ static mg_status download(const char *const *mirrors, int count)
         snprintf(urls[i], sizeof urls[i], "http://127.0.0.1:%d/%s/", server.port, mirrors[i]);
         bases[i] = urls[i];
     }
-    return mg__download_file("dir", MG_TEST_LABELS, &(mg_mirrors){bases, count, NULL, NULL});
+    return mg__download_file("dir", mg__known_sets, MG_TEST_LABELS, &(mg_mirrors){bases, count, NULL, NULL});
 }
 #define DOWNLOAD(...)                                                                              \
     download((const char *const[]){__VA_ARGS__}, MG_COUNT_OF(((const char *[]){__VA_ARGS__})))
@@ -109,9 +109,9 @@ static void checksums_are_those_of_mnist(void **state)
     for (int file = 0; file < MG_SET_FILE_COUNT; file++) {
         char *path = NULL;
         assert_ok(mg__set_locate(&path, mnist, (mg_set_file)file));
-        assert_ok(mg__mnist_check(path, (mg_set_file)file));
+        assert_ok(mg__known_check(mg__known_sets, path, (mg_set_file)file));
         const int other = (file + 1) % MG_SET_FILE_COUNT;
-        assert_int_equal(mg__mnist_check(path, (mg_set_file)other), MG_ERR_MISMATCH);
+        assert_int_equal(mg__known_check(mg__known_sets, path, (mg_set_file)other), MG_ERR_MISMATCH);
         free(path);
     }
 }
@@ -172,7 +172,7 @@ static void download_fetches_all_and_keeps_it(void **state)
     scratch_remove("dir");
     http_forget(&server);
     snprintf(mirror, sizeof mirror, "http://127.0.0.1:%d/good", server.port); /* no slash */
-    assert_ok(mg_dataset_download("dir/made/anew", mirror, on_progress, &s));
+    assert_ok(mg_dataset_download("dir/made/anew", "mnist", mirror, on_progress, &s));
     assert_int_equal(http_count(&server), 4);
     assert_true(s.calls >= 4);
     size_t size;
@@ -181,13 +181,13 @@ static void download_fetches_all_and_keeps_it(void **state)
     assert_int_equal(s.total, size);
     for (int file = 0; file < MG_SET_FILE_COUNT; file++) {
         char there[512], original[512];
-        const char *name = mg__mnist_files[file].name;
+        const char *name = mg__known_sets[0].files[file].name;
         snprintf(there, sizeof there, "dir/made/anew/%s.gz", name);
         snprintf(original, sizeof original, "%s/%s.gz", served, name);
         assert_same_file(there, original);
     }
     s.calls = 0;
-    assert_ok(mg_dataset_download("dir/made/anew", mirror, on_progress, &s));
+    assert_ok(mg_dataset_download("dir/made/anew", "mnist", mirror, on_progress, &s));
     assert_int_equal(http_count(&server), 4); /* no request more */
     assert_int_equal(s.calls, 0);
 }
@@ -312,7 +312,7 @@ static void download_says_why_nobody_answers(void **state)
     http_stop(&closed); /* now a port where nobody listens */
     snprintf(url, sizeof url, "http://127.0.0.1:%d/good/", closed.port);
     fresh_dir();
-    assert_int_equal(mg__download_file("dir", MG_TEST_LABELS, &mirrors), MG_ERR_NETWORK);
+    assert_int_equal(mg__download_file("dir", mg__known_sets, MG_TEST_LABELS, &mirrors), MG_ERR_NETWORK);
     assert_message(url);
     assert_message(": Failed to connect to 127.0.0.1");
     assert_no_labels();
@@ -384,7 +384,7 @@ static void download_reports_what_cannot_be_written(void **state)
 {
     (void)state;
     scratch_write("file", "", 0);
-    assert_int_equal(mg_dataset_download("file/dir", NULL, NULL, NULL), MG_ERR_IO);
+    assert_int_equal(mg_dataset_download("file/dir", "mnist", NULL, NULL, NULL), MG_ERR_IO);
     assert_message("file");
     assert_message("Not a directory");
 
@@ -416,7 +416,7 @@ static void download_is_done_once_by_two(void **state)
     for (int i = 0; i < 2; i++) {
         child[i] = fork();
         assert_true(child[i] >= 0);
-        if (child[i] == 0) _exit(mg_dataset_download("dir", mirror, NULL, NULL) == MG_OK ? 0 : 1);
+        if (child[i] == 0) _exit(mg_dataset_download("dir", "mnist", mirror, NULL, NULL) == MG_OK ? 0 : 1);
     }
     for (int i = 0; i < 2; i++) {
         int status = -1;

@@ -28,7 +28,6 @@ mg_status cmd_check(int argc, char **argv);
 mg_status cmd_bench(int argc, char **argv);
 mg_status cmd_info(int argc, char **argv);
 mg_status cmd_data(int argc, char **argv);
-mg_status cmd_preview(int argc, char **argv); /* data preview */
 
 /* A line on stderr, "mnist_gpu: ...", clear of any progress line and of control characters. */
 void cli_report(const char *message);
@@ -37,9 +36,13 @@ void cli_report(const char *message);
  */
 mg_status cli_flush(void);
 
-/* The data directory: --data if it is not NULL, else as mg_dataset_find searches; fetched to the
- * cache directory if it is nowhere, saying so on stderr. *out is an absolute path, malloc'd. */
-mg_status cli_find_data(char **out, const char *dir);
+/* What --data names: "synth" is MG_SYNTHETIC, the built-in digits; "mnist" or NULL is what
+ * mg_dataset_find finds, or MNIST, fetched to the cache directory, which is said on stderr; all else
+ * is a directory. *out is MG_SYNTHETIC or an absolute path, malloc'd. */
+mg_status cli_find_data(char **out, const char *name);
+/* The same for a new training: where nothing was named, found or to be fetched, the built-in digits,
+ * which is said on stderr. */
+mg_status cli_find_training_data(char **out, const char *name);
 
 /* Prints JSON and ends the line; takes the reference. MG_ERR_MEMORY if `root` is NULL. */
 mg_status cli_print_json(json_t *root);

@@ -12,6 +12,7 @@ typedef struct eval_args {
     const char *run_or_file, *split, *data, *device, *model, *confusion;
     int threads;
     bool json;
+    char *dir; /* the data found, malloc'd */
 } eval_args;
 
 static mg_status parse(eval_args *a, int argc, char **argv)
@@ -20,7 +21,7 @@ static mg_status parse(eval_args *a, int argc, char **argv)
     cli_option options[] = {
         CLI_OPT_CHOICE("split", splits, &a->split,
                        "which images; val needs a run; all: one table of all three"),
-        CLI_OPT_TEXT("data", "DIR", &a->data, "IDX files [the run's, else searched for]"),
+        CLI_OPT_TEXT("data", "DIR|mnist|synth", &a->data, "as in train [the run's, else mnist]"),
         CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
         CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model,
@@ -72,21 +73,19 @@ static mg_status cut_training(mg_dataset *part, const mg_dataset *set, const cli
     return MG_OK;
 }
 
-static mg_status evaluate(mg_evaluation **out, const eval_args *a, const cli_network *n,
+static mg_status evaluate(mg_evaluation **out, eval_args *a, const cli_network *n,
                           mg_backend *backend)
 {
     mg_status st;
-    char *dir = NULL;
     mg_dataset *set = NULL, part;
     const bool test = !strcmp(a->split, "test");
-    MG_TRY(cli_find_data(&dir, a->data ? a->data : n->config.data));
-    MG_TRY(mg_dataset_load(&set, dir, test ? MG_SPLIT_TEST : MG_SPLIT_TRAIN));
+    MG_TRY(cli_find_data(&a->dir, a->data ? a->data : n->config.data));
+    MG_TRY(mg_dataset_load(&set, a->dir, test ? MG_SPLIT_TEST : MG_SPLIT_TRAIN));
     part = *set;
     if (!test) MG_TRY(cut_training(&part, set, n, a->split));
     MG_TRY(mg_evaluate(out, backend, n->model, n->params, &part));
 out:
     mg_dataset_free(set);
-    free(dir);
     return st;
 }
 
@@ -144,7 +143,7 @@ static void print_tables(const mg_evaluation *e)
 
 static void print_evaluation(const eval_args *a, const cli_network *n, const mg_evaluation *e)
 {
-    printf("Weights: %s (%s)\n", n->path, mg_model_name(n->model));
+    printf("Weights: %s (%s)\nData:    %s\n", n->path, mg_model_name(n->model), a->dir);
     printf("%s: %.2f %% (%u of %u), loss %.4f\n", a->split, 100 * e->accuracy, e->correct, e->count,
            e->loss);
     print_tables(e);
@@ -172,11 +171,12 @@ static mg_status print_json(const eval_args *a, const cli_network *n, const mg_b
         json_array_append_new(classes, class_json(e, i));
     }
     return cli_print_json(
-        json_pack("{s:o, s:o, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o}", "weights",
-                  cli_json_text(n->path), "model", cli_json_text(mg_model_name(n->model)), "device",
-                  mg_backend_name(backend), "split", a->split, "count", (int)e->count, "correct",
-                  (int)e->correct, "accuracy", cli_json_number(e->accuracy), "loss",
-                  cli_json_number(e->loss), "classes", classes, "confusion", confusion));
+        json_pack("{s:o, s:o, s:o, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o}", "weights",
+                  cli_json_text(n->path), "data", cli_json_text(a->dir), "model",
+                  cli_json_text(mg_model_name(n->model)), "device", mg_backend_name(backend),
+                  "split", a->split, "count", (int)e->count, "correct", (int)e->correct, "accuracy",
+                  cli_json_number(e->accuracy), "loss", cli_json_number(e->loss), "classes",
+                  classes, "confusion", confusion));
 }
 
 /* ---- the picture ---- */
@@ -194,15 +194,14 @@ static mg_status draw_confusion(const eval_args *a, const cli_network *n, const 
 
 /* ---- all parts ---- */
 
-static mg_status evaluate_all(cli_splits *out, const eval_args *a, const cli_network *n,
+static mg_status evaluate_all(cli_splits *out, eval_args *a, const cli_network *n,
                               mg_backend *backend)
 {
     mg_status st;
-    char *dir = NULL;
     mg_dataset *training = NULL, *test = NULL, part;
-    MG_TRY(cli_find_data(&dir, a->data ? a->data : n->config.data));
-    MG_TRY(mg_dataset_load(&training, dir, MG_SPLIT_TRAIN));
-    MG_TRY(mg_dataset_load(&test, dir, MG_SPLIT_TEST));
+    MG_TRY(cli_find_data(&a->dir, a->data ? a->data : n->config.data));
+    MG_TRY(mg_dataset_load(&training, a->dir, MG_SPLIT_TRAIN));
+    MG_TRY(mg_dataset_load(&test, a->dir, MG_SPLIT_TEST));
     MG_TRY(cut_training(&part, training, n, "train"));
     MG_TRY(cli_splits_add(out, "train", backend, n, &part));
     if (n->config.val_count) {
@@ -213,16 +212,16 @@ static mg_status evaluate_all(cli_splits *out, const eval_args *a, const cli_net
 out:
     mg_dataset_free(training);
     mg_dataset_free(test);
-    free(dir);
     return st;
 }
 
-static mg_status print_all_json(const cli_network *n, const mg_backend *backend,
+static mg_status print_all_json(const eval_args *a, const cli_network *n, const mg_backend *backend,
                                 const cli_splits *splits)
 {
     json_t *root =
-        json_pack("{s:o, s:o, s:s}", "weights", cli_json_text(n->path), "model",
-                  cli_json_text(mg_model_name(n->model)), "device", mg_backend_name(backend));
+        json_pack("{s:o, s:o, s:o, s:s}", "weights", cli_json_text(n->path), "data",
+                  cli_json_text(a->dir), "model", cli_json_text(mg_model_name(n->model)), "device",
+                  mg_backend_name(backend));
     if (json_object_update_new(root, cli_splits_json(splits)) != 0) {
         json_decref(root);
         root = NULL;
@@ -230,26 +229,26 @@ static mg_status print_all_json(const cli_network *n, const mg_backend *backend,
     return cli_print_json(root);
 }
 
-static mg_status print_all(const cli_network *n, const cli_splits *splits)
+static mg_status print_all(const eval_args *a, const cli_network *n, const cli_splits *splits)
 {
     char *table = cli_splits_text(splits);
     if (!table) return mg__fail(MG_ERR_MEMORY, "out of memory");
-    printf("Weights: %s (%s)\n\n%s", n->path, mg_model_name(n->model), table);
+    printf("Weights: %s (%s)\nData:    %s\n\n%s", n->path, mg_model_name(n->model), a->dir, table);
     free(table);
     return MG_OK;
 }
 
 /* ---- the command ---- */
 
-static mg_status eval_all(const eval_args *a, const cli_network *n, mg_backend *backend)
+static mg_status eval_all(eval_args *a, const cli_network *n, mg_backend *backend)
 {
     cli_splits splits = {0};
     const mg_status st = evaluate_all(&splits, a, n, backend);
     if (st) return st;
-    return a->json ? print_all_json(n, backend, &splits) : print_all(n, &splits);
+    return a->json ? print_all_json(a, n, backend, &splits) : print_all(a, n, &splits);
 }
 
-static mg_status eval_one(const eval_args *a, const cli_network *n, mg_backend *backend)
+static mg_status eval_one(eval_args *a, const cli_network *n, mg_backend *backend)
 {
     mg_status st;
     mg_evaluation *evaluation = NULL;
@@ -279,6 +278,7 @@ mg_status cmd_eval(int argc, char **argv)
     MG_TRY(!strcmp(a.split, "all") ? eval_all(&a, &network, backend)
                                    : eval_one(&a, &network, backend));
 out:
+    free(a.dir);
     cli_network_free(&network);
     mg_backend_close(backend);
     return st;

@@ -177,6 +177,7 @@ mg_status cmd_summary(int argc, char **argv)
     else
         MG_TRY(mg_model_load(&network.model, a.model ? a.model : "lenet5"));
     MG_TRY(show(network.model, &a));
+    if (network.config.data && !a.json) printf("\nTrained on: %s\n", network.config.data);
 out:
     cli_network_free(&network);
     return st;

@@ -130,7 +130,9 @@ static mg_status parse(train_args *a, int argc, char **argv)
                      "(standard), or (pixel / 255 - MEAN) / STD (MEAN,STD) [as the model says]"),
 
         CLI_OPT_HEADING("The images"),
-        CLI_OPT_TEXT("data", "DIR", &a->data, "IDX files, raw or .gz [searched for, else fetched]"),
+        CLI_OPT_TEXT("data", "DIR|mnist|synth", &a->data,
+                     "IDX files, raw or .gz; mnist: searched for, else fetched; synth: built-in "
+                     "digits [mnist, else synth]"),
         CLI_OPT_DOUBLE("val-split", "X", &a->val_split, 0, 1, CLI_BELOW_MAX,
                        "the last part of the training images is kept for validation; 0 = none"),
         CLI_OPT_U64("limit", "N", &a->limit, UINT32_MAX,
@@ -334,7 +336,7 @@ static mg_status load_data(train_data *data, train_run *run, const char *named)
 {
     mg_status st;
     char *dir = NULL;
-    MG_TRY(cli_find_data(&dir, named ? named : run->config.data));
+    MG_TRY(cli_find_training_data(&dir, named ? named : run->config.data));
     free(run->config.data);
     run->config.data = dir;
     MG_TRY(mg_dataset_load(&data->all, dir, MG_SPLIT_TRAIN));

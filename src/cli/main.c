@@ -28,7 +28,7 @@ static const struct command {
     {"check", cmd_check, "check this machine's GPU or CPU against the reference, op by op"},
     {"bench", cmd_bench, "time a training step and its stages"},
     {"info", cmd_info, "show version, features, CPU and GPUs"},
-    {"data", cmd_data, "download MNIST"},
+    {"data", cmd_data, "make, fetch, check and convert image sets"},
 };
 
 static void print_help(void)

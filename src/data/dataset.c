@@ -1,11 +1,14 @@
 #include "mnist_gpu/dataset.h"
 #include "data/files.h"
 #include "data/idx.h"
+#include "data/make.h"
 #include "io/file.h"
 #include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SYNTHETIC_TRAIN = 60000, SYNTHETIC_TEST = 10000, SYNTHETIC_SEED = 1 };
 
 #define DOWNLOAD_HINT "get MNIST with `mnist_gpu data download`"
 
@@ -16,14 +19,14 @@ static const char *environment(const char *name)
     return value && *value ? value : NULL;
 }
 
-mg_status mg_dataset_cache_dir(char **out)
+mg_status mg_dataset_cache_dir(char **out, const char *set)
 {
     const char *cache = environment("XDG_CACHE_HOME"), *home = environment("HOME");
     char *dir;
     if (cache && *cache == '/') /* a relative one is to be ignored (XDG base directories, 0.8) */
-        dir = mg__format("%s/mnist_gpu/mnist", cache);
+        dir = mg__format("%s/mnist_gpu/%s", cache, set);
     else if (home)
-        dir = mg__format("%s/.cache/mnist_gpu/mnist", home);
+        dir = mg__format("%s/.cache/mnist_gpu/%s", home, set);
     else
         return mg__fail(MG_ERR_NOT_FOUND, "no cache directory: neither XDG_CACHE_HOME (an absolute "
                                           "path) nor HOME is set");
@@ -79,7 +82,7 @@ mg_status mg_dataset_find(char **out, const char *dir)
     const char *alone = dir ? dir : environment("MNIST_GPU_DATA");
 
     if (alone) return first_with_images(out, &alone, 1);
-    const mg_status cached = mg_dataset_cache_dir(&cache);
+    const mg_status cached = mg_dataset_cache_dir(&cache, "mnist");
     if (cached != MG_OK && cached != MG_ERR_NOT_FOUND) return cached;
     const char *dirs[] = {"./data/mnist", "./MNIST/raw", "./data/MNIST/raw", cache};
     MG_TRY(first_with_images(out, dirs, MG_COUNT_OF(dirs) - (cache ? 0 : 1)));
@@ -105,14 +108,6 @@ out:
     return st;
 }
 
-static uint32_t count_classes(const mg_idx *labels)
-{
-    uint8_t largest = 0;
-    for (size_t i = 0; i < labels->size; i++)
-        if (labels->bytes[i] > largest) largest = labels->bytes[i];
-    return largest + 1u;
-}
-
 /* A few test labels may miss the last classes, so the training labels, where there are any, count
  * for both splits. */
 static mg_status count_training_classes(uint32_t *classes, const char *dir)
@@ -123,7 +118,7 @@ static mg_status count_training_classes(uint32_t *classes, const char *dir)
     MG_TRY(mg__set_locate(&path, dir, MG_TRAIN_LABELS));
     if (path) {
         MG_TRY(mg__idx_read(&labels, path, 1, 1));
-        const uint32_t here = count_classes(&labels);
+        const uint32_t here = mg__count_classes(labels.bytes, labels.size);
         if (here > *classes) *classes = here;
     }
 out:
@@ -140,25 +135,16 @@ mg_status mg_dataset_load(mg_dataset **out, const char *dir, mg_split split)
     mg_idx images = {0}, labels = {0};
     mg_dataset *set = NULL;
 
+    if (!strcmp(dir, MG_SYNTHETIC))
+        return mg_dataset_synthesize(out, test ? SYNTHETIC_TEST : SYNTHETIC_TRAIN, SYNTHETIC_SEED,
+                                     split);
     MG_TRY(load_file(&images, &image_path, dir, test ? MG_TEST_IMAGES : MG_TRAIN_IMAGES, 3, 4));
     MG_TRY(load_file(&labels, &label_path, dir, test ? MG_TEST_LABELS : MG_TRAIN_LABELS, 1, 1));
     if (images.dims[0] != labels.dims[0])
         MG_FAIL(MG_ERR_FORMAT, "%.300s has %u images, but %.300s has %u labels: expected as many",
                 image_path, images.dims[0], label_path, labels.dims[0]);
-    uint32_t classes = count_classes(&labels);
-    if (test) MG_TRY(count_training_classes(&classes, dir));
-
-    set = calloc(1, sizeof *set);
-    if (!set || !(set->source = mg__format("%s", dir)))
-        MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", dir);
-    set->count = images.dims[0];
-    set->channels = images.ndim == 4 ? images.dims[1] : 1;
-    set->height = images.dims[images.ndim - 2];
-    set->width = images.dims[images.ndim - 1];
-    set->classes = classes;
-    set->pixels = images.bytes;
-    set->labels = labels.bytes;
-    images.bytes = labels.bytes = NULL;
+    MG_TRY(mg__dataset_take(&set, &images, &labels, dir));
+    if (test) MG_TRY(count_training_classes(&set->classes, dir));
     *out = set;
     set = NULL;
 out:
@@ -167,6 +153,32 @@ out:
     free(labels.bytes);
     free(image_path);
     free(label_path);
+    return st;
+}
+
+mg_status mg_dataset_save(const mg_dataset *set, const char *dir, mg_split split)
+{
+    mg_status st = MG_OK;
+    const bool test = split == MG_SPLIT_TEST;
+    const bool planes = set->channels > 1;
+    char *images = NULL, *labels = NULL;
+    const mg_idx pixels = {.ndim = planes ? 4 : 3,
+                           .dims = {set->count, planes ? set->channels : set->height,
+                                    planes ? set->height : set->width, planes ? set->width : 0},
+                           .size = (size_t)set->count * set->channels * set->height * set->width,
+                           .bytes = set->pixels};
+    const mg_idx classes = {
+        .ndim = 1, .dims = {set->count}, .size = set->count, .bytes = set->labels};
+
+    MG_TRY(mg__make_dirs(dir));
+    images = mg__set_path(dir, test ? MG_TEST_IMAGES : MG_TRAIN_IMAGES, pixels.ndim);
+    labels = mg__set_path(dir, test ? MG_TEST_LABELS : MG_TRAIN_LABELS, 1);
+    if (!images || !labels) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", dir);
+    MG_TRY(mg__idx_write(images, &pixels));
+    MG_TRY(mg__idx_write(labels, &classes));
+out:
+    free(images);
+    free(labels);
     return st;
 }
 

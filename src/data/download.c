@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 typedef struct download {
+    const mg_known_set *set;
     mg_set_file file;
     char *path, *part; /* of <name>.gz, and of the same with .part; malloc'd */
     const char *name;  /* "<name>.gz": the end of `path` */
@@ -34,7 +35,7 @@ static mg_status fetch_part(const download *d, const char *url, bool resume, boo
     mg_fetch fetch = {.url = url,
                       .fd = fd,
                       .offset = (uint64_t)end,
-                      .limit = mg__mnist_files[d->file].size, /* compressed it is smaller */
+                      .limit = d->set->files[d->file].size, /* compressed it is smaller */
                       .file = d->name,
                       .progress = d->mirrors->progress,
                       .user = d->mirrors->user};
@@ -43,7 +44,7 @@ static mg_status fetch_part(const download *d, const char *url, bool resume, boo
     if (st != MG_OK && lseek(fd, 0, SEEK_END) == 0) unlink(d->part); /* nothing has arrived */
     if (st != MG_OK) goto out;
     if (fsync(fd)) MG_FAIL(MG_ERR_IO, "%s: cannot write: fsync: %s", d->part, strerror(errno));
-    st = mg__mnist_check(d->part, d->file);
+    st = mg__known_check(d->set, d->part, d->file);
 out:
     if (fd >= 0) close(fd);
     return st;
@@ -89,7 +90,7 @@ out:
     return st;
 }
 
-/* *right: the file that mg_dataset_load would read is there and is MNIST's. A damaged one at
+/* *right: the file that mg_dataset_load would read is there and is the set's. A damaged one at
  * `d->path` is to be replaced; another set, or a file that would come before ours, is left to its
  * owner. */
 static mg_status check_present(bool *right, const download *d, const char *dir)
@@ -101,7 +102,7 @@ static mg_status check_present(bool *right, const download *d, const char *dir)
     *right = false;
     MG_TRY(mg__set_locate(&present, dir, d->file));
     if (!present) goto out;
-    st = mg__mnist_check(present, d->file);
+    st = mg__known_check(d->set, present, d->file);
     *right = st == MG_OK;
     if (!is_wrong_content(st)) goto out;
     const bool ours = strcmp(present, d->path) == 0;
@@ -109,7 +110,7 @@ static mg_status check_present(bool *right, const download *d, const char *dir)
         st = MG_OK;
         goto out;
     }
-    mg__mnist_check(present, d->file); /* for its message */
+    mg__known_check(d->set, present, d->file); /* for its message */
     st = mg__fail(MG_ERR_MISMATCH, "%s; move it away, or download into another directory",
                   mg_last_error());
 out:
@@ -118,12 +119,14 @@ out:
     return st;
 }
 
-mg_status mg__download_file(const char *dir, mg_set_file file, const mg_mirrors *mirrors)
+mg_status mg__download_file(const char *dir, const mg_known_set *set, mg_set_file file,
+                            const mg_mirrors *mirrors)
 {
     mg_status st = MG_OK;
-    const char *name = mg__mnist_files[file].name;
+    const char *name = set->files[file].name;
     bool right = false;
-    download d = {.file = file,
+    download d = {.set = set,
+                  .file = file,
                   .path = mg__format("%s/%s.gz", dir, name),
                   .part = mg__format("%s/%s.gz.part", dir, name),
                   .mirrors = mirrors};
@@ -141,18 +144,35 @@ out:
     return st;
 }
 
-mg_status mg_dataset_download(const char *dir, const char *mirror, mg_download_progress *progress,
-                              void *user)
+/* The set of that name, or NULL; *names: all of them, malloc'd. */
+static const mg_known_set *find_set(const char *name, char **names)
+{
+    const mg_known_set *found = NULL;
+    *names = mg__format("%s", "");
+    for (const mg_known_set *set = mg__known_sets; set->name && *names; set++) {
+        if (!strcmp(set->name, name)) found = set;
+        char *more = mg__format("%s%s%s", *names, **names ? ", " : "", set->name);
+        free(*names);
+        *names = more;
+    }
+    return found;
+}
+
+mg_status mg_dataset_download(const char *dir, const char *name, const char *mirror,
+                              mg_download_progress *progress, void *user)
 {
     mg_status st = MG_OK;
-    const char *const urls[] = {
-        mirror,
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    };
-    const int first = mirror ? 0 : 1;
-    const mg_mirrors mirrors = {urls + first, MG_COUNT_OF(urls) - first, progress, user};
+    char *names = NULL;
+    const mg_known_set *set = find_set(name, &names);
+    const char *urls[1 + MG_COUNT_OF(set->mirrors)];
+    int count = 0;
     int fd = -1;
+
+    if (!set) MG_FAIL(MG_ERR_INVALID, "no set \"%s\" (known: %s)", name, names ? names : "?");
+    if (mirror) urls[count++] = mirror;
+    for (int i = 0; i < MG_COUNT_OF(set->mirrors) && set->mirrors[i]; i++)
+        urls[count++] = set->mirrors[i];
+    const mg_mirrors mirrors = {urls, count, progress, user};
 
     MG_TRY(mg__make_dirs(dir));
     fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -161,11 +181,12 @@ mg_status mg_dataset_download(const char *dir, const char *mirror, mg_download_p
      * content still keeps a mixed one out. */
     flock(fd, LOCK_EX);
     for (int file = 0; file < MG_SET_FILE_COUNT; file++)
-        MG_TRY(mg__download_file(dir, (mg_set_file)file, &mirrors));
+        MG_TRY(mg__download_file(dir, set, (mg_set_file)file, &mirrors));
     /* The renames. EINVAL: a file system whose directories cannot be synced, and need not be. */
     if (fsync(fd) && errno != EINVAL)
         MG_FAIL(MG_ERR_IO, "%s: cannot sync: %s", dir, strerror(errno));
 out:
     if (fd >= 0) close(fd);
+    free(names);
     return st;
 }

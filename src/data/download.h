@@ -1,4 +1,5 @@
-/* One file of MNIST from mirrors of the caller's choice; mg_dataset_download is four of these. */
+/* One file of a well-known set from mirrors of the caller's choice; mg_dataset_download is four of
+ * these. */
 #ifndef MG_DOWNLOAD_H
 #define MG_DOWNLOAD_H
 
@@ -12,8 +13,9 @@ typedef struct mg_mirrors {
     void *user;
 } mg_mirrors;
 
-/* Leaves <name>.gz in `dir`, which exists, unless MNIST's file is there under any name.
+/* Leaves <name>.gz in `dir`, which exists, unless the set's file is there under any name.
  * Errors as mg_dataset_download. */
-mg_status mg__download_file(const char *dir, mg_set_file file, const mg_mirrors *mirrors);
+mg_status mg__download_file(const char *dir, const mg_known_set *set, mg_set_file file,
+                            const mg_mirrors *mirrors);
 
 #endif

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 enum {
-    CONNECT_SECONDS = 15,
-    STALL_SECONDS = 30, /* give up after so long below STALL_RATE */
-    STALL_RATE = 1000,  /* bytes/s */
+    CONNECT_SECONDS = 5, /* where there is no route, nobody should wait for long */
+    STALL_SECONDS = 30,  /* give up after so long below STALL_RATE */
+    STALL_RATE = 1000,   /* bytes/s */
 };
 
 typedef struct transfer {

@@ -1,5 +1,6 @@
 #include "data/idx.h"
 #include "data/source.h"
+#include "io/file.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -133,7 +134,7 @@ mg_status mg__idx_read(mg_idx *out, const char *path, int min_dims, int max_dims
     mg_source *source = NULL;
     mg_idx idx = {0};
 
-    MG_TRY(mg__source_open(&source, path));
+    MG_TRY(mg__source_open(&source, path, true));
     MG_TRY(read_magic(&idx, source, path, min_dims, max_dims));
     MG_TRY(read_dims(&idx, source, path));
     MG_TRY(read_bytes(&idx, source, path));
@@ -141,4 +142,13 @@ mg_status mg__idx_read(mg_idx *out, const char *path, int min_dims, int max_dims
 out:
     mg__source_close(source);
     return st;
+}
+
+mg_status mg__idx_write(const char *path, const mg_idx *idx)
+{
+    uint8_t header[4 + 4 * MG_IDX_MAX_DIMS] = {0, 0, TYPE_U8, (uint8_t)idx->ndim};
+    for (int i = 0; i < 4 * idx->ndim; i++)
+        header[4 + i] = (uint8_t)(idx->dims[i / 4] >> (24 - 8 * (i % 4)));
+    const mg_slice slices[] = {{header, 4 + 4 * (size_t)idx->ndim}, {idx->bytes, idx->size}};
+    return mg__file_replace(path, slices, MG_COUNT_OF(slices));
 }

@@ -22,4 +22,7 @@ typedef struct mg_idx {
  * the bytes that it announces. */
 mg_status mg__idx_read(mg_idx *out, const char *path, int min_dims, int max_dims);
 
+/* Replaces the file by rename. MG_ERR_IO, MG_ERR_MEMORY. */
+mg_status mg__idx_write(const char *path, const mg_idx *idx);
+
 #endif

@@ -2,7 +2,6 @@
 #include "data/source.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +29,7 @@ static mg_status refill(mg_source *source)
     return MG_OK;
 }
 
-mg_status mg__source_open(mg_source **out, const char *path)
+mg_status mg__source_open(mg_source **out, const char *path, bool unpack)
 {
     mg_status st = MG_OK;
     mg_source *source = malloc(sizeof *source);
@@ -44,7 +43,8 @@ mg_status mg__source_open(mg_source **out, const char *path)
         MG_FAIL(errno == ENOENT || errno == ENOTDIR ? MG_ERR_NOT_FOUND : MG_ERR_IO,
                 "%s: cannot open: %s", path, strerror(errno));
     MG_TRY(refill(source));
-    if (source->z.avail_in >= 2 && source->buffer[0] == 0x1f && source->buffer[1] == 0x8b) {
+    if (unpack && source->z.avail_in >= 2 && source->buffer[0] == 0x1f &&
+        source->buffer[1] == 0x8b) {
         if (inflateInit2(&source->z, 16 + MAX_WBITS) != Z_OK) /* 16: gzip, and nothing else */
             MG_FAIL(MG_ERR_MEMORY, "%s: no memory to decompress it", path);
         source->gzip = source->in_member = true;

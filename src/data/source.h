@@ -4,13 +4,15 @@
 #define MG_SOURCE_H
 
 #include "error.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct mg_source mg_source;
 
-/* *out: closed with mg__source_close. `path` is borrowed until then.
+/* *out: closed with mg__source_close. `path` is borrowed until then. unpack: false gives the file's
+ * own bytes, gzip or not.
  * MG_ERR_NOT_FOUND, MG_ERR_IO, MG_ERR_MEMORY. */
-mg_status mg__source_open(mg_source **out, const char *path);
+mg_status mg__source_open(mg_source **out, const char *path, bool unpack);
 
 /* Reads up to `size` bytes; *got < size only at the end of the content. On failure *got is what
  * came before it.

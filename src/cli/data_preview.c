@@ -1,5 +1,5 @@
 /* mnist_gpu data preview: what augmentation makes of the images, as a picture. */
-#include "cli.h"
+#include "data.h"
 #include "io/file.h"
 #include "mnist_gpu/augment.h"
 #include "options.h"
@@ -95,7 +95,7 @@ out:
     return st;
 }
 
-mg_status cmd_preview(int argc, char **argv)
+mg_status data_preview(int argc, char **argv)
 {
     mg_status st;
     preview_args a = {

@@ -1,0 +1,19 @@
+/* The actions of mnist_gpu data, each a command of its own: its words are those after the action's
+ * name. */
+#ifndef CLI_DATA_H
+#define CLI_DATA_H
+
+#include "cli.h"
+
+mg_status data_download(int argc, char **argv);
+mg_status data_synth(int argc, char **argv);
+mg_status data_verify(int argc, char **argv);
+mg_status data_stats(int argc, char **argv);
+mg_status data_import(int argc, char **argv);
+mg_status data_export(int argc, char **argv);
+mg_status data_preview(int argc, char **argv);
+
+/* mg_dataset_download with a progress line. */
+mg_status cli_download(const char *dir, const char *set, const char *mirror);
+
+#endif

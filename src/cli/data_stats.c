@@ -1,0 +1,154 @@
+/* mnist_gpu data stats: figures of a set, and a sheet of its images. */
+#include "data.h"
+#include "image/write.h"
+#include "options.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GAP = 1, MAX_CLASSES = 256 };
+
+/* ---- figures ---- */
+
+typedef struct figures {
+    uint32_t counts[MAX_CLASSES];
+    double mean, deviation; /* of all pixels, 0..1 */
+    double ink;             /* the share of pixels that are not 0 */
+} figures;
+
+static figures measure(const mg_dataset *set)
+{
+    const size_t size = (size_t)set->count * set->channels * set->height * set->width;
+    uint64_t histogram[256] = {0};
+    figures f = {.counts = {0}};
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < size; i++) histogram[set->pixels[i]]++;
+    for (int v = 0; v < 256; v++) {
+        sum += (double)histogram[v] * v / 255;
+        squares += (double)histogram[v] * v / 255 * v / 255;
+    }
+    f.mean = sum / (double)size;
+    f.deviation = sqrt(fmax(squares / (double)size - f.mean * f.mean, 0));
+    f.ink = 1 - (double)histogram[0] / (double)size;
+    for (uint32_t i = 0; i < set->count; i++) f.counts[set->labels[i]]++;
+    return f;
+}
+
+static void print_figures(const char *name, const mg_dataset *set, const figures *f)
+{
+    printf("%s: %u images of %u x %u x %u, mean %.4f, std %.4f, %.1f %% of the pixels not 0\n",
+           name, set->count, set->channels, set->height, set->width, f->mean, f->deviation,
+           100 * f->ink);
+    for (uint32_t c = 0; c < set->classes; c++)
+        printf("  class %3u  %7u  %5.1f %%\n", c, f->counts[c], 100.0 * f->counts[c] / set->count);
+}
+
+static json_t *figures_json(const mg_dataset *set, const figures *f)
+{
+    json_t *counts = json_array();
+    for (uint32_t c = 0; c < set->classes; c++)
+        json_array_append_new(counts, json_integer(f->counts[c]));
+    return json_pack("{s:i, s:[i,i,i], s:f, s:f, s:o}", "count", (int)set->count, "shape",
+                     (int)set->channels, (int)set->height, (int)set->width, "mean", f->mean, "std",
+                     f->deviation, "classes", counts);
+}
+
+/* ---- the sheet ---- */
+
+/* Copies an image, [c][h][w], to its place in the sheet, [h][w][c]. */
+static void paste(mg_image *sheet, const mg_dataset *set, uint32_t index, uint32_t row,
+                  uint32_t column)
+{
+    const size_t h = set->height, w = set->width, channels = set->channels;
+    const uint8_t *image = set->pixels + index * channels * h * w;
+    for (size_t c = 0; c < channels; c++)
+        for (size_t y = 0; y < h; y++)
+            for (size_t x = 0; x < w; x++) {
+                const size_t at = (row * (h + GAP) + y) * sheet->width + column * (w + GAP) + x;
+                sheet->pixels[at * channels + c] = *image++;
+            }
+}
+
+/* A row per class, of its first images. */
+static mg_status save_sheet(const char *path, const mg_dataset *set, uint32_t columns)
+{
+    uint32_t used[MAX_CLASSES] = {0};
+    mg_image sheet = {.width = columns * (set->width + GAP) - GAP,
+                      .height = set->classes * (set->height + GAP) - GAP,
+                      .channels = set->channels};
+    if (set->channels != 1 && set->channels != 3)
+        return mg__fail(MG_ERR_UNSUPPORTED, "%s: images of %u channels, but a picture has 1 or 3",
+                        set->source, set->channels);
+    sheet.pixels = malloc((size_t)sheet.width * sheet.height * sheet.channels);
+    if (!sheet.pixels) return mg__fail(MG_ERR_MEMORY, "out of memory for the sheet");
+    memset(sheet.pixels, 64, (size_t)sheet.width * sheet.height * sheet.channels);
+    for (uint32_t i = 0; i < set->count; i++) {
+        const uint8_t label = set->labels[i];
+        if (used[label] < columns) paste(&sheet, set, i, label, used[label]++);
+    }
+    const mg_status st = mg__image_write(path, &sheet);
+    free(sheet.pixels);
+    return st;
+}
+
+/* ---- the command ---- */
+
+/* The figures of one split; *out: its JSON, or NULL if the set has no such split. */
+static mg_status stats(json_t **out, const char *dir, mg_split split, const char *sheet,
+                       int columns, bool json)
+{
+    mg_dataset *set = NULL;
+    const bool test = split == MG_SPLIT_TEST;
+    mg_status st = mg_dataset_load(&set, dir, split);
+    if (test && st == MG_ERR_NOT_FOUND) return MG_OK;
+    if (st) return st;
+    const figures f = measure(set);
+    if (json)
+        *out = figures_json(set, &f);
+    else
+        print_figures(test ? "test" : "train", set, &f);
+    if (sheet && !test) st = save_sheet(sheet, set, (uint32_t)columns);
+    mg_dataset_free(set);
+    return st;
+}
+
+mg_status data_stats(int argc, char **argv)
+{
+    mg_status st;
+    const char *sheet = NULL;
+    int columns = 20, count;
+    bool json = false;
+    char *dir = NULL;
+    json_t *train = NULL, *test = NULL;
+    cli_option options[] = {
+        CLI_OPT_TEXT("grid", "FILE", &sheet,
+                     "draw the first training images, a row per class: .png, .pgm or .ppm"),
+        CLI_OPT_INT("columns", "N", &columns, 1, 500, "images in a row of the grid"),
+        CLI_OPT_FLAG("json", &json, "print JSON"),
+    };
+    const cli_syntax syntax = {
+        .command = "data stats",
+        .arguments = "[DIR]",
+        .max_args = 1,
+        .about = "Prints how many images each class has, and mean and standard deviation of the "
+                 "pixels as 0 to 1, which go on a model's input line. Without DIR the data that "
+                 "train would take; synth are the built-in digits.",
+        .options = options,
+        .option_count = MG_COUNT_OF(options),
+    };
+    MG_TRY(cli_parse(&syntax, argc, argv, &count));
+    MG_TRY(cli_find_data(&dir, count ? argv[0] : NULL));
+    if (!json) printf("Data: %s\n", dir);
+    MG_TRY(stats(&train, dir, MG_SPLIT_TRAIN, sheet, columns, json));
+    MG_TRY(stats(&test, dir, MG_SPLIT_TEST, sheet, columns, json));
+    if (json)
+        MG_TRY(cli_print_json(json_pack("{s:o, s:O, s:O*}", "data", cli_json_text(dir), "train",
+                                        train, "test", test)));
+out:
+    json_decref(train);
+    json_decref(test);
+    free(dir);
+    return st;
+}
