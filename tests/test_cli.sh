@@ -660,6 +660,8 @@ check "nor has --resume" [ ! -s err ]
 run "$program" train --data synth --model ../tiny.net --epochs 2 --limit 500 --quiet --out same
 exits 0
 same run/last.safetensors same/last.safetensors
+run "$program" train --data synth --model lenet-valid --epochs 2 --limit 4000 --quiet --out learned
+exits 0 '^test: [89][0-9.]* % ([0-9]* of 10000)'
 run "$program" train --data mnist --model ../tiny.net --epochs 1 --out insisted
 check "--data mnist insists" [ "$code" = 1 ]
 check "it leaves no run" [ ! -e insisted ]

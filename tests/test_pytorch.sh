@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # PyTorch computes the golden values; and weights go from here to PyTorch and back, where both count
 # the same number of right answers. Usage: test_pytorch.sh PROGRAM
-# Needs a Python with PyTorch, in $PYTHON or where it usually is, and MNIST in $MNIST_GPU_DATA.
+# Needs a Python with PyTorch, in $PYTHON or where it usually is.
 set -u
 [ $# = 1 ] || { echo "usage: $0 PROGRAM" >&2; exit 2; }
 program=$(realpath "$1")
@@ -44,7 +44,8 @@ script golden.py --check
 cat log
 script golden_optimizers.py --check
 cat log
-[ -n "${MNIST_GPU_DATA:-}" ] || skip "MNIST_GPU_DATA names no directory with MNIST"
+export MNIST_GPU_DATA=$work/digits
+"$program" data synth --out "$MNIST_GPU_DATA" --count 1000 >log 2>&1 || fail "data synth"
 
 cat >normed.net <<'EOF'
 input   1x28x28 mean=0.1307 std=0.3081

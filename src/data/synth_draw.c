@@ -251,6 +251,13 @@ static int to_middle(float moment, float mass)
     return (int)(clamp(shift, -room, room) + room + 0.5f) - (int)room;
 }
 
+/* The edges of ink on paper are rough: what is neither ink nor paper strays. */
+static void roughen(float ink[SIDE][SIDE], float roughness, dice *d)
+{
+    for (float *v = ink[0]; v < ink[0] + SIDE * SIDE; v++)
+        if (*v > 0 && *v < 1) *v = clamp(*v + normal(d, roughness * 4 * *v * (1 - *v)), 0, 1);
+}
+
 static void place(uint8_t pixels[MG_SYNTH_SIZE], float ink[SIDE][SIDE])
 {
     float mass = 0, mass_x = 0, mass_y = 0, brightest = 0;
@@ -291,6 +298,7 @@ uint8_t mg__synth_draw(uint8_t pixels[MG_SYNTH_SIZE], uint64_t seed, uint32_t st
     fit(dots, dot_count, BOX - (soft - 1)); /* the outermost half of a soft edge is too faint */
     for (int i = 0; i + 1 < dot_count; i++)
         if (!dots[i].last) draw_piece(ink, &dots[i], &dots[i + 1], soft);
+    roughen(ink, between(&d, 0, 0.25f), &d);
     place(pixels, ink);
     return digit;
 }
