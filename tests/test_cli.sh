@@ -448,6 +448,56 @@ exits 1 noise
 run "$program" predict --weights a 7.pgm
 check "- reads standard input" [ "$(head -10 out)" = "$(head -10 piped)" ]
 
+mkdir pictures
+cp 3.pgm pictures/b.pgm
+cp 5.pgm pictures/A.PGM
+printf 'no picture' >pictures/notes.txt
+run "$program" predict --weights a pictures
+exits 0 '^pictures/A.PGM: [0-9] ([0-9.]* %)$'
+check "a line for each picture of a directory, by name" [ "$(tail -1 out | cut -d: -f1)" = pictures/b.pgm ]
+check "no bars for many" [ "$(wc -l <out)" = 2 ]
+run "$program" predict --weights a 'pictures/*.p?m'
+exits 0 '^pictures/b.pgm: [0-9] ([0-9.]* %)$'
+run "$program" predict --weights a 'pictures/*.gif'
+exits 1 'no file matches'
+mkdir no_pictures
+run "$program" predict --weights a no_pictures
+exits 1 'no picture in it'
+run "$program" predict --weights a 3.pgm --min-confidence 1
+exits 0 '^3.pgm: not sure ([0-9] at [0-9.]* %)$'
+run "$program" predict --weights a 3.pgm --min-confidence 1.1
+exits 2 '--min-confidence: expected'
+run "$program" predict --weights a 3.pgm --raw --invert yes --show --save-input seen.png
+exits 0 '@@@@@@@@@@'
+run "$program" predict --weights a seen.png --raw --save-input again.png
+exits 0
+same seen.png again.png
+run "$program" predict --weights a 3.pgm --multi --raw
+exits 2 '--multi is for'
+run "$program" predict --weights a 3.pgm --json --show
+exits 2 'not both'
+run "$program" predict --weights a 3.pgm --invert maybe
+exits 2 '--invert: no choice'
+
+# a row of two bars, one above the other's height
+{
+    printf 'P5\n120 40\n255\n'
+    for ((y = 0; y < 40; y++)); do
+        if ((y >= 10 && y < 30)); then printf '%40s%4s%40s%4s%32s' '' @@@@ '' @@@@ ''; else printf '%120s' ''; fi
+    done | tr ' @' '\377\000'
+} >row.pgm
+run "$program" predict --weights a row.pgm --multi
+exits 0 '^row.pgm: [0-9][0-9]$'
+check "their boxes" grep -q '^  4x20 at 84,10: ' out
+
+printf 'no\nyes\n' >a/classes.txt
+run "$program" predict --weights a 3.pgm
+exits 1 'a/classes.txt: 2 names, expected one for each of 10'
+printf '%s\r\n' zero one two three four five six seven eight nine >a/classes.txt
+run "$program" predict --weights a 3.pgm --top 1
+exits 0 '^3.pgm: [a-z]* ([0-9.]* %)$'
+rm a/classes.txt
+
 run "$program" summary --plan --device cpu --model lenet-valid
 exits 0 '44,426'
 check "clipping by norm is no stage of its own" not grep -q 'clip norm' out

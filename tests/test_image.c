@@ -28,7 +28,8 @@ static void to_input(uint8_t out[PIXELS], uint32_t width, uint32_t height, uint3
                      uint8_t *pixels)
 {
     mg_image image = {width, height, channels, pixels};
-    if (mg_image_to_input(out, 1, SIDE, SIDE, &image) != MG_OK) fail_msg("%s", mg_last_error());
+    if (mg_image_to_input(out, 1, SIDE, SIDE, &image, NULL) != MG_OK)
+        fail_msg("%s", mg_last_error());
 }
 
 /* A 7 of 56 x 91 pixels with its top left corner at (left, top), onto a canvas of 0. */
@@ -135,7 +136,7 @@ static void assert_no_ink(uint32_t width, uint32_t height, uint32_t channels, ui
 {
     mg_image image = {width, height, channels, pixels};
     uint8_t out[PIXELS];
-    assert_int_equal(mg_image_to_input(out, 1, SIDE, SIDE, &image), MG_ERR_FORMAT);
+    assert_int_equal(mg_image_to_input(out, 1, SIDE, SIDE, &image, NULL), MG_ERR_FORMAT);
     if (!strstr(mg_last_error(), part) || strchr(mg_last_error(), '\n'))
         fail_msg("message \"%s\", expected \"%s\"", mg_last_error(), part);
 }
@@ -165,7 +166,7 @@ static void test_no_ink(void **state)
 
     memset(p, 0, sizeof p);
     p[20 * 300 + 20] = p[280 * 300 + 270] = 255;
-    assert_no_ink(300, 300, 1, p, "too thin");
+    assert_no_ink(300, 300, 1, p, "specks");
 }
 
 static void test_other_sizes(void **state)
@@ -174,17 +175,156 @@ static void test_other_sizes(void **state)
     uint8_t rgb[4 * 4 * 3], out[3 * 4 * 4];
     for (int i = 0; i < 48; i++) rgb[i] = (uint8_t)(5 * i);
     mg_image image = {4, 4, 3, rgb};
-    assert_int_equal(mg_image_to_input(out, 3, 4, 4, &image), MG_OK); /* only planes apart */
+    assert_int_equal(mg_image_to_input(out, 3, 4, 4, &image, NULL), MG_OK); /* only planes apart */
     for (int i = 0; i < 48; i++) assert_int_equal(out[i], rgb[i % 16 * 3 + i / 16]);
-    assert_int_equal(mg_image_to_input(out, 3, 2, 1, &image), MG_OK); /* means of 4 x 2 */
+    assert_int_equal(mg_image_to_input(out, 3, 2, 1, &image, NULL), MG_OK); /* means of 4 x 2 */
     for (int i = 0; i < 6; i++) assert_int_equal(out[i], 53 + 5 * (i / 2) + 120 * (i % 2));
-    assert_int_equal(mg_image_to_input(out, 1, 4, 4, &image), MG_OK); /* 0.299, 0.587, 0.114 */
+    assert_int_equal(mg_image_to_input(out, 1, 4, 4, &image, NULL),
+                     MG_OK); /* 0.299, 0.587, 0.114 */
     for (int i = 0; i < 16; i++) assert_int_equal(out[i], 15 * i + 4);
 
     image.channels = 1;
-    assert_int_equal(mg_image_to_input(out, 3, 4, 4, &image), MG_OK); /* grey three times */
+    assert_int_equal(mg_image_to_input(out, 3, 4, 4, &image, NULL), MG_OK); /* grey three times */
     for (int i = 0; i < 48; i++) assert_int_equal(out[i], rgb[i % 16]);
-    assert_int_equal(mg_image_to_input(out, 2, 4, 4, &image), MG_ERR_INVALID);
+    assert_int_equal(mg_image_to_input(out, 2, 4, 4, &image, NULL), MG_ERR_INVALID);
+}
+
+static void test_options(void **state)
+{
+    (void)state;
+    static uint8_t canvas[CANVAS];
+    uint8_t bright[PIXELS], dark[PIXELS], raw[PIXELS];
+    draw_seven(canvas, 20, 30);
+    mg_image image = {CANVAS_WIDTH, CANVAS_HEIGHT, 1, canvas};
+    mg_image_options options = {.invert = MG_INVERT_NO};
+    to_input(bright, CANVAS_WIDTH, CANVAS_HEIGHT, 1, canvas);
+    assert_int_equal(mg_image_to_input(dark, 1, SIDE, SIDE, &image, &options), MG_OK);
+    assert_memory_equal(dark, bright, PIXELS);
+    for (int i = 0; i < CANVAS; i++) canvas[i] = 255 - canvas[i];
+    options.invert = MG_INVERT_YES;
+    assert_int_equal(mg_image_to_input(dark, 1, SIDE, SIDE, &image, &options), MG_OK);
+    assert_memory_equal(dark, bright, PIXELS);
+
+    options.raw = true; /* the whole sheet, inverted */
+    assert_int_equal(mg_image_to_input(raw, 1, SIDE, SIDE, &image, &options), MG_OK);
+    assert_int_equal(raw[0], 0);
+    assert_int_equal(raw[4 * SIDE + 8], 0);
+    assert_int_equal(raw[6 * SIDE + 8], 255);
+    options.invert = MG_INVERT_AUTO;
+    assert_int_equal(mg_image_to_input(raw, 1, SIDE, SIDE, &image, &options), MG_OK);
+    assert_int_equal(raw[6 * SIDE + 8], 0);
+    for (int i = 0; i < PIXELS; i++) raw[i] = 255 - bright[i]; /* of the right size, but no MNIST */
+    image = (mg_image){SIDE, SIDE, 1, raw};
+    assert_int_equal(mg_image_to_input(dark, 1, SIDE, SIDE, &image, &options), MG_OK);
+    assert_memory_equal(dark, raw, PIXELS);
+}
+
+/* A sheet of ROW_WIDTH x ROW_HEIGHT with strokes of a pen on it, dark on light. */
+enum { ROW_WIDTH = 300, ROW_HEIGHT = 120 };
+static void stroke(uint8_t *sheet, int x0, int y0, int x1, int y1)
+{
+    for (int y = y0; y < y1; y++) memset(sheet + y * ROW_WIDTH + x0, 40, (size_t)(x1 - x0));
+}
+
+static void assert_boxes(const uint8_t *sheet, const uint32_t (*boxes)[4], int expected)
+{
+    mg_image image = {ROW_WIDTH, ROW_HEIGHT, 1, (uint8_t *)sheet};
+    mg_digit *digits = NULL;
+    int count;
+    if (mg_image_to_digits(&digits, &count, &image, MG_INVERT_AUTO))
+        fail_msg("%s", mg_last_error());
+    assert_int_equal(count, expected);
+    for (int i = 0; i < count; i++) {
+        const uint32_t found[] = {digits[i].x, digits[i].y, digits[i].width, digits[i].height};
+        assert_memory_equal(found, boxes[i], sizeof found);
+        assert_mnist_form(digits[i].pixels);
+    }
+    free(digits);
+}
+
+static void test_row(void **state)
+{
+    (void)state;
+    static uint8_t sheet[ROW_WIDTH * ROW_HEIGHT];
+    memset(sheet, 220, sizeof sheet);
+    stroke(sheet, 200, 20, 208, 90); /* a 7 */
+    stroke(sheet, 170, 20, 208, 28);
+    stroke(sheet, 240, 30, 248, 95); /* a 1 */
+    stroke(sheet, 20, 50, 28, 100);  /* a 5 whose hat is apart */
+    stroke(sheet, 20, 92, 60, 100);
+    stroke(sheet, 22, 30, 62, 38);
+    stroke(sheet, 100, 30, 104, 33); /* a speck */
+    stroke(sheet, 0, 115, 300, 117); /* a ruled line */
+    static const uint32_t boxes[][4] = {{20, 30, 42, 70}, {170, 20, 38, 70}, {240, 30, 8, 65}};
+    assert_boxes(sheet, boxes, 3);
+
+    /* two that touch: 0 and 0 with a bridge */
+    memset(sheet, 220, sizeof sheet);
+    for (int left = 60; left <= 130; left += 70) {
+        stroke(sheet, left, 20, left + 60, 28);
+        stroke(sheet, left, 82, left + 60, 90);
+        stroke(sheet, left, 20, left + 8, 90);
+        stroke(sheet, left + 52, 20, left + 60, 90);
+    }
+    stroke(sheet, 120, 50, 130, 58);
+    mg_image image = {ROW_WIDTH, ROW_HEIGHT, 1, sheet};
+    mg_digit *digits = NULL;
+    int count;
+    assert_int_equal(mg_image_to_digits(&digits, &count, &image, MG_INVERT_AUTO), MG_OK);
+    assert_int_equal(count, 2);
+    assert_in_range(digits[1].x, 120, 130);
+    assert_int_equal(digits[0].height, 70);
+    assert_int_equal(digits[1].height, 70);
+    free(digits);
+
+    memset(sheet, 220, sizeof sheet); /* more pieces than a row of digits has */
+    for (int i = 0; i < 290; i += 1)
+        if (i % 2) stroke(sheet, i + 5, 20, i + 6, 90);
+    assert_int_equal(mg_image_to_digits(&digits, &count, &image, MG_INVERT_AUTO), MG_OK);
+    assert_int_equal(count, 145);
+    free(digits);
+}
+
+/* Light across the sheet, noise, a ruled line and the table's edge leave the same seven. */
+static void test_bad_light(void **state)
+{
+    (void)state;
+    static uint8_t ink[CANVAS], sheet[CANVAS];
+    uint8_t expected[PIXELS], found[PIXELS];
+    draw_seven(ink, 30, 30);
+    to_input(expected, CANVAS_WIDTH, CANVAS_HEIGHT, 1, ink);
+    for (int i = 0; i < CANVAS; i++) {
+        const int x = i % CANVAS_WIDTH, y = i / CANVAS_WIDTH;
+        int v = 110 + x / 2 + y / 2 + (int)(random_u32() % 9);
+        if (ink[i]) v -= 80;
+        if (y == 140 || x < 4) v -= 70;
+        sheet[i] = (uint8_t)v;
+    }
+    to_input(found, CANVAS_WIDTH, CANVAS_HEIGHT, 1, sheet);
+    int difference = 0;
+    for (int i = 0; i < PIXELS; i++) difference += abs(found[i] - expected[i]);
+    print_message("mean difference %.2f\n", (double)difference / PIXELS);
+    assert_true(difference < 3 * PIXELS);
+}
+
+/* A pen two pixels wide on a large sheet is as thick as MNIST's in the end. */
+static void test_thin_pen(void **state)
+{
+    (void)state;
+    enum { LARGE = 900 };
+    uint8_t *sheet = malloc(LARGE * LARGE), out[PIXELS];
+    assert_non_null(sheet);
+    memset(sheet, 255, LARGE * LARGE);
+    for (int i = 0; i < 600; i++) {
+        sheet[150 * LARGE + 250 + i * 2 / 3] = sheet[151 * LARGE + 250 + i * 2 / 3] = 0;
+        sheet[(150 + i) * LARGE + 650 - i / 2] = sheet[(150 + i) * LARGE + 651 - i / 2] = 0;
+    }
+    to_input(out, LARGE, LARGE, 1, sheet);
+    free(sheet);
+    assert_mnist_form(out);
+    int bright = 0;
+    for (int i = 0; i < PIXELS; i++) bright += out[i] > 127;
+    assert_in_range(bright, 50, 110); /* some 36 pixels of stroke, 2 wide */
 }
 
 /* ---- real MNIST as people would have it ---- */
@@ -228,17 +368,17 @@ static mg_image changed(uint8_t *pixels, const uint8_t *image, change how)
 static void test_mnist(void **state)
 {
     (void)state;
-    /* Mean absolute differences in grey levels; measured 0.970 0.976 0.958 0.970 8.73 when this was
-     * written. Smooth enlargement makes strokes wider than they were. */
+    /* Mean absolute differences in grey levels; measured 8.51 8.51 8.41 8.51 7.17 when this was
+     * written: edges are made as steep as those of a drawing. */
     static const struct {
         const char *name;
         int count; /* the first so many test images */
         double bound;
-    } kinds[CHANGES] = {{"upscaled", 2000, 1.1},
-                        {"inverted", 2000, 1.1},
-                        {"moved", 2000, 1.1},
-                        {"alpha only", 2000, 1.1},
-                        {"smoothly upscaled", 500, 9.2}};
+    } kinds[CHANGES] = {{"upscaled", 300, 9.0},
+                        {"inverted", 300, 9.0},
+                        {"moved", 300, 9.0},
+                        {"alpha only", 300, 9.0},
+                        {"smoothly upscaled", 300, 7.6}};
     const char *dir = getenv("MNIST_GPU_DATA");
     if (!dir) {
         print_message("skipped: MNIST_GPU_DATA does not name a directory with MNIST\n");
@@ -273,6 +413,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_drawing), cmocka_unit_test(test_samples),
         cmocka_unit_test(test_no_ink),       cmocka_unit_test(test_other_sizes),
+        cmocka_unit_test(test_options),      cmocka_unit_test(test_row),
+        cmocka_unit_test(test_bad_light),    cmocka_unit_test(test_thin_pen),
         cmocka_unit_test(test_mnist),
     };
     return cmocka_run_group_tests_name("image", tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include "data/make.h"
 #include "data/zip.h"
 #include "idx_files.h"
-#include "image/write.h"
+#include "mnist_gpu/image.h"
 
 /* ---- CSV ---- */
 
@@ -322,7 +322,7 @@ static void write_picture(const char *path, uint32_t width, uint32_t height, uin
     uint8_t pixels[64];
     memset(pixels, value, sizeof pixels);
     assert_true(width * height <= sizeof pixels);
-    assert_ok(mg__image_write(path, &(mg_image){width, height, 1, pixels}));
+    assert_ok(mg_image_save(&(mg_image){width, height, 1, pixels}, path));
 }
 
 static void make_folders(const char *first, const char *second)

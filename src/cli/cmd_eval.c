@@ -218,10 +218,9 @@ out:
 static mg_status print_all_json(const eval_args *a, const cli_network *n, const mg_backend *backend,
                                 const cli_splits *splits)
 {
-    json_t *root =
-        json_pack("{s:o, s:o, s:o, s:s}", "weights", cli_json_text(n->path), "data",
-                  cli_json_text(a->dir), "model", cli_json_text(mg_model_name(n->model)), "device",
-                  mg_backend_name(backend));
+    json_t *root = json_pack("{s:o, s:o, s:o, s:s}", "weights", cli_json_text(n->path), "data",
+                             cli_json_text(a->dir), "model", cli_json_text(mg_model_name(n->model)),
+                             "device", mg_backend_name(backend));
     if (json_object_update_new(root, cli_splits_json(splits)) != 0) {
         json_decref(root);
         root = NULL;

@@ -1,10 +1,10 @@
 /* mnist_gpu data import and export: image sets in other forms. */
 #define _POSIX_C_SOURCE 200809L /* stat */
 #include "data.h"
+#include "mnist_gpu/image.h"
 #include "data/files.h"
 #include "data/import.h"
 #include "data/make.h"
-#include "image/write.h"
 #include "io/file.h"
 #include "options.h"
 #include <stdio.h>
@@ -148,7 +148,7 @@ static mg_status export_image(const mg_dataset *set, uint32_t index, const char 
     if (!path) return mg__fail(MG_ERR_MEMORY, "out of memory");
     for (size_t c = 0; c < channels; c++)
         for (size_t p = 0; p < plane; p++) pixels[p * channels + c] = from[c * plane + p];
-    const mg_status st = mg__image_write(path, &image);
+    const mg_status st = mg_image_save(&image, path);
     free(path);
     return st;
 }

@@ -1,7 +1,7 @@
 /* mnist_gpu data preview: what augmentation makes of the images, as a picture. */
 #include "data.h"
-#include "io/file.h"
 #include "mnist_gpu/augment.h"
+#include "mnist_gpu/image.h"
 #include "options.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,16 +59,13 @@ static mg_status save(const char *path, const mg_dataset *set, const uint8_t *im
     const size_t width = COLUMNS * (set->width + GAP) + GAP, channels = set->channels;
     const size_t height = (count + COLUMNS - 1) / COLUMNS * (set->height + GAP) + GAP;
     const size_t size = channels * set->height * set->width, bytes = width * height * channels;
-    char header[64];
     uint8_t *sheet = malloc(bytes);
     if (!sheet) return mg__fail(MG_ERR_MEMORY, "out of memory for the sheet");
     memset(sheet, 128, bytes);
     for (uint32_t i = 0; i < count; i++)
         place(sheet, set, i % COLUMNS ? images + i * size : set->pixels + indices[i] * size, i);
-    snprintf(header, sizeof header, "P%c\n%zu %zu\n255\n", channels == 1 ? '5' : '6', width,
-             height);
-    const mg_slice slices[] = {{header, strlen(header)}, {sheet, bytes}};
-    const mg_status st = mg__file_replace(path, slices, MG_COUNT_OF(slices));
+    const mg_image picture = {(uint32_t)width, (uint32_t)height, (uint32_t)channels, sheet};
+    const mg_status st = mg_image_save(&picture, path);
     free(sheet);
     return st;
 }
@@ -99,7 +96,7 @@ mg_status data_preview(int argc, char **argv)
 {
     mg_status st;
     preview_args a = {
-        .augment = "all", .device = "auto", .out = "augmented.pgm", .seed = 1, .count = 100};
+        .augment = "all", .device = "auto", .out = "augmented.png", .seed = 1, .count = 100};
     mg_augmentation augmentation;
     char *dir = NULL;
     mg_dataset *set = NULL;

@@ -1,6 +1,6 @@
 /* mnist_gpu data stats: figures of a set, and a sheet of its images. */
 #include "data.h"
-#include "image/write.h"
+#include "mnist_gpu/image.h"
 #include "options.h"
 #include <inttypes.h>
 #include <math.h>
@@ -88,7 +88,7 @@ static mg_status save_sheet(const char *path, const mg_dataset *set, uint32_t co
         const uint8_t label = set->labels[i];
         if (used[label] < columns) paste(&sheet, set, i, label, used[label]++);
     }
-    const mg_status st = mg__image_write(path, &sheet);
+    const mg_status st = mg_image_save(&sheet, path);
     free(sheet.pixels);
     return st;
 }

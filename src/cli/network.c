@@ -39,7 +39,8 @@ mg_status cli_read_picture(uint8_t *pixels, const mg_model *model, const char *p
     uint32_t c, h, w;
     mg_model_input_size(model, &c, &h, &w);
     MG_TRY(mg_image_load(&image, path));
-    if ((st = mg_image_to_input(pixels, c, h, w, image)) != MG_OK) mg__fail_in(st, "%s", path);
+    if ((st = mg_image_to_input(pixels, c, h, w, image, NULL)) != MG_OK)
+        mg__fail_in(st, "%s", path);
 out:
     mg_image_free(image);
     return st;

@@ -159,7 +159,7 @@ static mg_status read_picture(mg_dataset *set, size_t index, const picture *p,
     uint8_t *out = set->pixels + index * w * h;
     MG_TRY(mg_image_load(&image, p->path));
     if (options->digits) {
-        st = mg_image_to_input(out, 1, h, w, image);
+        st = mg_image_to_input(out, 1, h, w, image, NULL);
         if (st) mg__fail_in(st, "%s", p->path);
         goto out;
     }

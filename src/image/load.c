@@ -1,5 +1,6 @@
 /* From a file to pixels: which format it is, limits, ownership. */
 #include "image/decode.h"
+#include "image/exif.h"
 #include "io/file.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,18 @@ static mg_status not_a_picture(const uint8_t *bytes, size_t size, const char *na
                     name, start);
 }
 
+/* A camera stores what its sensor saw and, in a JPEG's EXIF data, which way up it was held. */
+static mg_status decode_upright(mg_image **out, const uint8_t *bytes, size_t size, const char *name,
+                                const char *format)
+{
+    mg_image *image = NULL;
+    mg_status st = mg__decode_stb(&image, bytes, size, name, format);
+    if (!st) st = mg__image_orient(image, mg__exif_orientation(bytes, size));
+    if (!st) *out = image;
+    if (st) mg_image_free(image);
+    return st;
+}
+
 mg_status mg_image_decode(mg_image **out, const uint8_t *bytes, size_t size, const char *name)
 {
     static const struct {
@@ -58,7 +71,7 @@ mg_status mg_image_decode(mg_image **out, const uint8_t *bytes, size_t size, con
     for (int i = 0; i < MG_COUNT_OF(formats); i++) {
         size_t length = strlen(formats[i].magic);
         if (size >= length && memcmp(bytes, formats[i].magic, length) == 0)
-            return mg__decode_stb(out, bytes, size, name, formats[i].format);
+            return decode_upright(out, bytes, size, name, formats[i].format);
     }
     if (size >= 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6')
         return mg__decode_pnm(out, bytes, size, name);

@@ -2,7 +2,6 @@
  * a byte that names its filter, are one zlib stream; pictures of flat areas need no filter. */
 #include "image/png.h"
 #include "image/decode.h"
-#include "io/file.h"
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -61,16 +60,5 @@ mg_status mg__png_encode(uint8_t **out, size_t *size, const mg_image *image)
 out:
     free(rows);
     free(file);
-    return st;
-}
-
-mg_status mg_image_save(const mg_image *image, const char *path)
-{
-    mg_status st;
-    uint8_t *png = NULL;
-    size_t size;
-    if ((st = mg__png_encode(&png, &size, image)) != MG_OK) return mg__fail_in(st, "%s", path);
-    st = mg__file_replace(path, &(mg_slice){png, size}, 1);
-    free(png);
     return st;
 }

@@ -1,4 +1,3 @@
-#include "image/write.h"
 #include "image/png.h"
 #include "io/file.h"
 #include <stdbool.h>
@@ -17,12 +16,13 @@ static mg_status save_png(const char *path, const mg_image *image)
     uint8_t *bytes = NULL;
     size_t size;
     mg_status st = mg__png_encode(&bytes, &size, image);
-    if (!st) st = mg__file_replace(path, &(mg_slice){bytes, size}, 1);
+    if (st) return mg__fail_in(st, "%s", path);
+    st = mg__file_replace(path, &(mg_slice){bytes, size}, 1);
     free(bytes);
     return st;
 }
 
-mg_status mg__image_write(const char *path, const mg_image *image)
+mg_status mg_image_save(const mg_image *image, const char *path)
 {
     char header[64];
     if (ends_in(path, ".png")) return save_png(path, image);
