@@ -368,16 +368,17 @@ static mg_image changed(uint8_t *pixels, const uint8_t *image, change how)
 static void test_mnist(void **state)
 {
     (void)state;
-    /* Mean absolute differences in grey levels; measured 8.51 8.51 8.41 8.51 7.17 when this was
-     * written: edges are made as steep as those of a drawing. */
+    /* Mean absolute differences in grey levels; measured 0 0 8.3 0 7.2 when this was
+     * written: an enlargement by whole pixels is undone, but not the moved one's greys; edges are
+     * made as steep as those of a drawing. */
     static const struct {
         const char *name;
         int count; /* the first so many test images */
         double bound;
-    } kinds[CHANGES] = {{"upscaled", 300, 9.0},
-                        {"inverted", 300, 9.0},
+    } kinds[CHANGES] = {{"upscaled", 300, 0},
+                        {"inverted", 300, 0},
                         {"moved", 300, 9.0},
-                        {"alpha only", 300, 9.0},
+                        {"alpha only", 300, 0},
                         {"smoothly upscaled", 300, 7.6}};
     const char *dir = getenv("MNIST_GPU_DATA");
     if (!dir) {

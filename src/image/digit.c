@@ -76,15 +76,17 @@ out:
 }
 
 /* Makes the edges of strokes as steep as MNIST's, which were black and white before they were
- * scaled: what is fainter than NONE (smudge, noise, the halo of a JPEG, blur) goes, from ALL on it
- * is full ink. Ink further than a pixel of the box from the digit's blobs is none of its. */
-static void saturate(uint8_t sheet[SHEET * SHEET], const uint16_t *distance)
+ * scaled: ink grows from none to all of 255 within `ramp` grey levels, in the middle between paper
+ * and ink. What is fainter (smudge, noise, the halo of a JPEG, blur) goes, and so does what is
+ * further than a pixel of the box from the digit's blobs. */
+static void saturate(uint8_t sheet[SHEET * SHEET], const uint16_t *distance, int ramp)
 {
-    enum { NONE = 100, ALL = 150 }; /* of 255, the median ink */
+    enum { MIDDLE = 125, HAZE = 42 };
+    const int none = MIDDLE - ramp / 2 > HAZE ? MIDDLE - ramp / 2 : HAZE, all = MIDDLE + ramp / 2;
     for (int i = 0; i < SHEET * SHEET; i++) {
-        const int v = sheet[i] < ALL ? sheet[i] - NONE : ALL - NONE;
+        const int v = sheet[i] < all ? sheet[i] - none : all - none;
         const bool near = distance[i] <= FINE * MG_DISTANCE_UNIT;
-        sheet[i] = (uint8_t)(near && v > 0 ? v * 255 / (ALL - NONE) : 0);
+        sheet[i] = (uint8_t)(near && v > 0 ? v * 255 / (all - none) : 0);
     }
 }
 
@@ -123,10 +125,15 @@ mg_status mg__digit_fit(uint8_t *out, const mg__ink *ink, int group)
     uint8_t fine[SHEET * SHEET], own[SHEET * SHEET];
     uint16_t distance[SHEET * SHEET];
     mg__plane sheet = {SHEET, SHEET, fine};
+    /* The edges of a small picture are as grey as those of MNIST's 20-pixel boxes are. */
+    const mg__box box = mg__group_box(&ink->blobs, group);
+    const int width = (int)(box.x1 - box.x0), height = (int)(box.y1 - box.y0);
+    const int longer = width > height ? width : height;
+    const int ramp = longer <= BOX ? 250 : 50 + 200 * BOX * BOX / (longer * longer);
     mg_status st = cut_out(fine, own, ink, group);
     if (st) return st;
     mg__distance_to(distance, own, SHEET, SHEET);
-    saturate(fine, distance);
+    saturate(fine, distance, ramp);
     if ((st = mg__stroke_widen(&sheet, FINE)) != MG_OK) return st;
     to_box(out, &sheet);
     return MG_OK;

@@ -7,6 +7,36 @@
 /* A digit of a larger picture is as clear in one of this size. */
 enum { MAX_SIDE = 1024 };
 
+static uint32_t common_divisor(uint32_t a, uint32_t b)
+{
+    while (b) {
+        const uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Undoes an enlargement by whole pixels: a plane of squares of equal pixels loses nothing when each
+ * becomes one. */
+static void reduce(mg__plane *plane)
+{
+    const uint32_t w = plane->width, h = plane->height;
+    uint32_t side = common_divisor(w, h);
+    for (uint32_t y = 0; y < h && side > 1; y++) {
+        const uint8_t *row = plane->v + (size_t)y * w;
+        if (y && memcmp(row, row - w, w) != 0) side = common_divisor(side, y);
+        for (uint32_t x = 1; x < w && side > 1; x++)
+            if (row[x] != row[x - 1]) side = common_divisor(side, x);
+    }
+    if (side == 1) return;
+    plane->width = w / side;
+    plane->height = h / side;
+    for (uint32_t y = 0; y < plane->height; y++)
+        for (uint32_t x = 0; x < plane->width; x++)
+            plane->v[(size_t)y * plane->width + x] = plane->v[((size_t)y * w + x) * side];
+}
+
 /* Shrinks the plane by area averaging until it fits MAX_SIDE. */
 static mg_status shrink(mg__plane *plane)
 {
@@ -28,7 +58,9 @@ static mg_status grey(mg__plane *out, const mg_image *image)
 {
     mg_status st =
         mg__plane_extract(out, image, mg__image_is_stencil(image) ? MG__ALPHA : MG__LUMINANCE);
-    if (st || (st = shrink(out)) == MG_OK) return st;
+    if (st) return st;
+    reduce(out);
+    if ((st = shrink(out)) == MG_OK) return MG_OK;
     free(out->v);
     *out = (mg__plane){0};
     return st;
@@ -40,6 +72,23 @@ static mg_status single(mg_digit *out, const mg__plane *plane)
     *out = (mg_digit){.width = plane->width, .height = plane->height};
     memcpy(out->pixels, plane->v, sizeof out->pixels);
     return MG_OK;
+}
+
+static void invert_plane(mg__plane *plane)
+{
+    for (size_t i = 0; i < (size_t)plane->width * plane->height; i++)
+        plane->v[i] = 255 - plane->v[i];
+}
+
+/* Whether the plane is an MNIST picture already, or one inverted, which is inverted then. */
+static bool is_ready(mg__plane *plane, mg_invert invert)
+{
+    if (invert != MG_INVERT_YES && mg__is_mnist_form(plane)) return true;
+    if (invert == MG_INVERT_NO) return false;
+    invert_plane(plane);
+    if (mg__is_mnist_form(plane)) return true;
+    invert_plane(plane);
+    return false;
 }
 
 /* Digit `group` in the picture's own pixels, `scale` of them to one of the ink's. */
@@ -62,7 +111,7 @@ static mg_status find_digits(mg_digit **out, int *count, const mg_image *image, 
     mg_digit *digits = NULL;
     MG_TRY(grey(&plane, image));
     const double scale = (double)image->width / plane.width;
-    const bool ready = invert != MG_INVERT_YES && mg__is_mnist_form(&plane);
+    const bool ready = is_ready(&plane, invert);
     if (!ready) MG_TRY(mg__ink_find(&ink, &plane, invert, several));
     const int found = ready ? 1 : ink.groups;
     digits = malloc((size_t)found * sizeof *digits);
