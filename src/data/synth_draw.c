@@ -115,7 +115,7 @@ static void bend(point *points, int count, dice *d)
     const float e = 0.24f;
     const float xx = normal(d, e), xy = normal(d, e), yy = normal(d, e), yyy = normal(d, 2 * e);
     const float vxx = normal(d, e), vxy = normal(d, e), vyy = normal(d, e);
-    const float width = 1 + normal(d, 0.28f);
+    const float width = 1 + clamp(normal(d, 0.28f), -0.5f, 0.7f);
     const float slant = 0.12f + normal(d, 0.33f), turn = normal(d, 0.15f);
     const float turned = 1 / sqrtf(1 + turn * turn);
     for (int i = 0; i < count; i++) {
