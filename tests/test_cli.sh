@@ -699,6 +699,7 @@ exits 0
 check "two lines at most say so" [ "$(wc -l <err)" -le 2 ]
 check "stderr names the built-in digits" grep -q 'training on the built-in synthetic digits' err
 check "and the header" grep -q '^Data: *synthetic digits: 450 training, 50 validation, 10000 test' out
+check "and the weights" grep -qa '"data":"synthetic digits"' run/best.safetensors
 run "$program" summary run
 exits 0 '^Trained on: synthetic digits$'
 run "$program" eval run

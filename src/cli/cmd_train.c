@@ -339,6 +339,8 @@ static mg_status load_data(train_data *data, train_run *run, const char *named)
     MG_TRY(cli_find_training_data(&dir, named ? named : run->config.data));
     free(run->config.data);
     run->config.data = dir;
+    /* The path of a folder would say nothing elsewhere, and equal trainings would differ in it. */
+    run->config.outputs.data = !strcmp(dir, MG_SYNTHETIC) ? MG_SYNTHETIC : NULL;
     MG_TRY(mg_dataset_load(&data->all, dir, MG_SPLIT_TRAIN));
     st = mg_dataset_load(&data->test, dir, MG_SPLIT_TEST);
     if (st != MG_ERR_NOT_FOUND) MG_TRY(st);

@@ -25,6 +25,7 @@ typedef struct mg_run_outputs {
     int keep;               /* only the latest so many of each epoch's; 0 = all */
     bool tensorboard;       /* event files */
     double started;         /* when the run began, Unix time; event files count from it */
+    const char *data;       /* "data" in the metadata of the weights, or NULL for none; borrowed */
 } mg_run_outputs;
 
 typedef struct mg_run_config {

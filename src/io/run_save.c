@@ -14,11 +14,12 @@
 #include <unistd.h>
 
 static mg_status write_weights(const char *dir, const char *name, const mg_model *model,
-                               const mg_train_state *state)
+                               const mg_train_state *state, const mg_run_outputs *o)
 {
     char *path = NULL;
+    const char *const metadata[] = {"data", o->data};
     mg_status st = mg__run_file(&path, dir, name);
-    if (!st) st = mg_weights_save(path, model, state->params, NULL, 0);
+    if (!st) st = mg_weights_save(path, model, state->params, metadata, o->data ? 1 : 0);
     free(path);
     return st;
 }
@@ -62,13 +63,13 @@ static mg_status remove_epochs_to(const char *dir, int latest)
 }
 
 static mg_status write_epoch(const char *dir, const mg_model *model, const mg_train_state *state,
-                             int keep)
+                             const mg_run_outputs *o)
 {
     char name[MG_RUN_EPOCH_SIZE];
     const int epoch = (int)state->epoch;
     snprintf(name, sizeof name, MG_RUN_EPOCH, epoch);
-    const mg_status st = write_weights(dir, name, model, state);
-    return st || !keep ? st : remove_epochs_to(dir, epoch - keep);
+    const mg_status st = write_weights(dir, name, model, state, o);
+    return st || !o->keep ? st : remove_epochs_to(dir, epoch - o->keep);
 }
 
 /* All of it follows from the state alone: equal states give equal files (the metrics hold times,
@@ -79,9 +80,9 @@ static mg_status write_derived(const char *dir, const mg_model *model, const mg_
     mg_status st = MG_OK;
     const bool epoch_ended = state->epoch > 0 && state->cursor == 0;
     const bool is_best = epoch_ended && state->epoch == (uint32_t)state->best_epoch;
-    if (o->last) MG_TRY(write_weights(dir, MG_RUN_LAST, model, state));
-    if (o->best && is_best) MG_TRY(write_weights(dir, MG_RUN_BEST, model, state));
-    if (o->epoch && epoch_ended) MG_TRY(write_epoch(dir, model, state, o->keep));
+    if (o->last) MG_TRY(write_weights(dir, MG_RUN_LAST, model, state, o));
+    if (o->best && is_best) MG_TRY(write_weights(dir, MG_RUN_BEST, model, state, o));
+    if (o->epoch && epoch_ended) MG_TRY(write_epoch(dir, model, state, o));
     MG_TRY(write_metrics(dir, state));
     if (o->tensorboard) MG_TRY(mg__tensorboard_write(dir, o->started, state));
 out:
