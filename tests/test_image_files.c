@@ -253,7 +253,7 @@ static void test_damaged(void **state)
     make_formats(files);
     for (int i = 0; i < FORMATS; i++) {
         blob f = files[i];
-        for (int round = 0; round < 1000; round++) {
+        for (int round = 0; round < 500; round++) {
             uint8_t *copy = malloc(f.size);
             assert_non_null(copy);
             memcpy(copy, f.bytes, f.size);

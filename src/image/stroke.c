@@ -92,7 +92,7 @@ mg_status mg__stroke_widen(mg__plane *plane, double scale)
 {
     mg_status st;
     const size_t count = (size_t)plane->width * plane->height;
-    uint8_t *mask = malloc(count), *paper = malloc(count);
+    uint8_t *mask = calloc(count, 1), *paper = calloc(count, 1);
     uint16_t *distance = malloc(count * sizeof *distance);
     if (!mask || !paper || !distance) MG_FAIL(MG_ERR_MEMORY, "out of memory for a digit");
     for (size_t i = 0; i < count; i++) {
