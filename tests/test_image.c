@@ -152,7 +152,7 @@ static void test_no_ink(void **state)
             assert_no_ink(SIDE, SIDE, channels, p, "blank");
             assert_no_ink(1, 1, channels, p, "blank");
             assert_no_ink(300, 1, channels, p, "blank");
-            assert_no_ink(100, 80, channels, p, "blank");
+            assert_no_ink(100, 80, channels, p, "no ink within");
         }
     }
     for (size_t i = 0; i < sizeof p; i++) p[i] = (uint8_t)(120 + random_u32() % 9);

@@ -35,7 +35,7 @@ static mg_status find_polarity(bool *dark_ink, const mg__plane *plane, mg_invert
     uint32_t histogram[256], border[256];
     mg__plane_histogram(histogram, plane);
     mg__plane_border_histogram(border, plane);
-    const int darkest = mg__quantile(histogram, 0), brightest = mg__quantile(histogram, 1);
+    const int darkest = mg__quantile(histogram, 1e-9), brightest = mg__quantile(histogram, 1);
     if (brightest - darkest < MIN_CONTRAST)
         return mg__fail(MG_ERR_FORMAT, "blank picture: no ink within %d to %d of 255 grey levels",
                         darkest, brightest);
