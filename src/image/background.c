@@ -148,14 +148,34 @@ bool mg__background_is_bright(const mg__plane *plane)
     return dark >= bright;
 }
 
-/* Where pixel `at` of `pixels` lies between cells of `cells`: the first one, and the part of the
- * second. */
-static int between(double *part, uint32_t at, uint32_t pixels, int cells)
+/* Where a pixel's centre lies among the centres of cells: `part` of the way from the first one to
+ * the next. */
+typedef struct position {
+    int first;
+    float part;
+} position;
+
+static position among_cells(uint32_t at, uint32_t pixels, int cells)
 {
     const double cell = fmin(fmax((at + 0.5) * cells / pixels - 0.5, 0), cells - 1);
     const int first = cells > 1 ? (int)fmin(cell, cells - 2) : 0;
-    *part = cell - first;
-    return first;
+    return (position){first, (float)(cell - first)};
+}
+
+/* Takes paper from a row: `upper` and `lower` are the cells' rows above and below its centre. */
+static void remove_row(uint8_t *row, uint32_t width, const position *columns, const uint8_t *upper,
+                       const uint8_t *lower, int cells, float down, bool dark_ink)
+{
+    float paper[GRID + 1];
+    for (int i = 0; i < cells; i++)
+        paper[i] = (float)upper[i] + down * (float)(lower[i] - upper[i]);
+    paper[cells] = paper[cells - 1];
+    for (uint32_t x = 0; x < width; x++) {
+        const float *p = paper + columns[x].first;
+        const float ground = p[0] + columns[x].part * (p[1] - p[0]) + 0.5f;
+        const int ink = dark_ink ? (int)ground - row[x] : row[x] - (int)ground;
+        row[x] = (uint8_t)(ink > 0 ? ink : 0);
+    }
 }
 
 mg_status mg__background_remove(mg__plane *plane, bool dark_ink)
@@ -165,20 +185,16 @@ mg_status mg__background_remove(mg__plane *plane, bool dark_ink)
     extreme(&g, dark_ink);
     extreme(&g, !dark_ink);
     smooth(&g);
-    double *paper = malloc((size_t)g.width * sizeof *paper);
-    if (!paper) return mg__fail(MG_ERR_MEMORY, "out of memory for a picture's background");
+    position *columns = malloc(plane->width * sizeof *columns);
+    if (!columns) return mg__fail(MG_ERR_MEMORY, "out of memory for a picture's background");
+    for (uint32_t x = 0; x < plane->width; x++) columns[x] = among_cells(x, plane->width, g.width);
     for (uint32_t y = 0; y < plane->height; y++) {
-        double down, right;
-        const int j = between(&down, y, plane->height, g.height);
-        const uint8_t *upper = g.v + j * g.width, *lower = upper + (g.height > 1 ? g.width : 0);
-        for (int i = 0; i < g.width; i++) paper[i] = upper[i] + down * (lower[i] - upper[i]);
-        uint8_t *row = plane->v + (size_t)y * plane->width;
-        for (uint32_t x = 0; x < plane->width; x++) {
-            const int i = between(&right, x, plane->width, g.width);
-            const double ground = paper[i] + right * (paper[i + (g.width > 1)] - paper[i]);
-            row[x] = clamped(dark_ink ? ground - row[x] : row[x] - ground);
-        }
+        const position at = among_cells(y, plane->height, g.height);
+        const uint8_t *upper = g.v + at.first * g.width,
+                      *lower = upper + (g.height > 1 ? g.width : 0);
+        remove_row(plane->v + (size_t)y * plane->width, plane->width, columns, upper, lower,
+                   g.width, at.part, dark_ink);
     }
-    free(paper);
+    free(columns);
     return MG_OK;
 }
