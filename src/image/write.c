@@ -1,14 +1,16 @@
+#define _POSIX_C_SOURCE 200809L /* strcasecmp */
 #include "image/png.h"
 #include "io/file.h"
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static bool ends_in(const char *path, const char *ending)
 {
     const size_t length = strlen(path), end = strlen(ending);
-    return length > end && !strcmp(path + length - end, ending);
+    return length > end && !strcasecmp(path + length - end, ending);
 }
 
 static mg_status save_png(const char *path, const mg_image *image)
