@@ -7,13 +7,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
     cat <<'TEXT'
-Usage: scripts/test.sh [-DOPTION=VALUE...]
+Usage: scripts/test.sh [--long] [-DOPTION=VALUE...]
 
 Installs what is missing, builds the program with its tests, into build/ and, without a GPU but with
 AddressSanitizer and UndefinedBehaviorSanitizer, into build-asan/, and runs both. Where the headers of
 CUDA and cuDNN are, the GPU code runs on a CPU stand-in (tests/standin) in these and, to find races
 between its threads, in build-tsan/. -D... goes to CMake, for instance -DMNIST_GPU_CUDA=OFF. Tests on
-real MNIST need it in $MNIST_GPU_DATA.
+real MNIST need it in $MNIST_GPU_DATA. --long draws five times
+as many random networks, and lets the longest tests run with sanitizers too.
 TEXT
 }
 
@@ -38,20 +39,22 @@ run_tests() {
     rm -f "$results"
 }
 
+options=()
 for argument in "$@"; do
     case $argument in
         -h | --help) usage && exit ;;
-        -D*) ;;
+        --long) options+=(-DMNIST_GPU_LONG_TESTS=ON) ;;
+        -D*) options+=("$argument") ;;
         *) usage >&2 && exit 2 ;;
     esac
 done
 
 install_missing tests
-configure release "$@"
+configure release "${options[@]}"
 build release
-configure asan "$@" -DMNIST_GPU_CUDA=OFF
+configure asan "${options[@]}" -DMNIST_GPU_CUDA=OFF
 build asan
-configure tsan "$@" -DMNIST_GPU_CUDA=OFF
+configure tsan "${options[@]}" -DMNIST_GPU_CUDA=OFF
 readonly standin=build-tsan/tests/standin/CMakeFiles/mg_cuda_standin.dir
 if [ -d $standin ]; then build tsan; fi
 run_tests release

@@ -461,7 +461,7 @@ static mg_status try_case(mg_check *c, const mg_layer_case *of, mg_layer_kind ki
 
 /* ---- the presets' layers ---- */
 
-enum { MAX_PRESETS = 64 };
+enum { MAX_PRESETS = 64, BRIEF_FLOPS = 5000000 /* LeNet has less, four large convs more */ };
 
 static bool same_layer(const mg_layer *a, const mg_layer *b)
 {
@@ -484,6 +484,7 @@ static void try_preset_layer(mg_check *c, const mg_model *m, int i)
     char line[120], input[40];
     const mg_shape in = m->layers[i].in;
     const char *text = mg_model_text(m);
+    if (c->options->brief && mg__layer_flops(&m->layers[i]) > BRIEF_FLOPS) return;
     for (int skip = 0; skip < i; skip++) text = strchr(text, '\n') + 1;
     snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text);
     snprintf(input, sizeof input, "%dx%dx%d", in.c, in.h, in.w);
