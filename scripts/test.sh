@@ -12,9 +12,10 @@ Usage: scripts/test.sh [--long] [-DOPTION=VALUE...]
 Installs what is missing, builds the program with its tests, into build/ and, without a GPU but with
 AddressSanitizer and UndefinedBehaviorSanitizer, into build-asan/, and runs both. Where the headers of
 CUDA and cuDNN are, the GPU code runs on a CPU stand-in (tests/standin) in these and, to find races
-between its threads, in build-tsan/. -D... goes to CMake, for instance -DMNIST_GPU_CUDA=OFF. Tests on
-real MNIST need it in $MNIST_GPU_DATA. --long draws five times
-as many random networks, and lets the longest tests run with sanitizers too.
+between its threads, in build-tsan/. Tests on real MNIST need it in $MNIST_GPU_DATA.
+
+  --long     five times as many random networks, and the longest tests with sanitizers too
+  -D...      goes to CMake, for instance -DMNIST_GPU_CUDA=OFF
 TEXT
 }
 

@@ -37,11 +37,11 @@ void cli_report(const char *message);
 mg_status cli_flush(void);
 
 /* What --data names: "synth" is MG_SYNTHETIC, the built-in digits; "mnist" or NULL is what
- * mg_dataset_find finds, or MNIST, fetched to the cache directory, which is said on stderr; all else
- * is a directory. *out is MG_SYNTHETIC or an absolute path, malloc'd. */
+ * mg_dataset_find finds, or MNIST, fetched to the cache directory, which is said on stderr; all
+ * else is a directory. *out is MG_SYNTHETIC or an absolute path, malloc'd. */
 mg_status cli_find_data(char **out, const char *name);
-/* The same for a new training: where nothing was named, found or to be fetched, the built-in digits,
- * which is said on stderr. */
+/* The same for a new training: where nothing was named, found or to be fetched, the built-in
+ * digits, which is said on stderr. */
 mg_status cli_find_training_data(char **out, const char *name);
 
 /* Prints JSON and ends the line; takes the reference. MG_ERR_MEMORY if `root` is NULL. */
