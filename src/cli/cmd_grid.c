@@ -34,7 +34,7 @@ static mg_status parse(grid_args *a, int argc, char **argv)
                      "the picture, .png or .svg [grid.png, or none with "
                      "--show]"),
         CLI_OPT_FLAG("show", &a->show, "print the images in characters"),
-        CLI_OPT_TEXT("data", "DIR", &a->data, "IDX files [the run's, else searched for]"),
+        CLI_OPT_TEXT("data", "DIR|mnist|synth", &a->data, "as in train [the run's, else mnist]"),
         CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
         CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model,

@@ -23,8 +23,8 @@ static mg_status parse(preview_args *a, int argc, char **argv)
                      ":STRENGTH, 0 to 3"),
         CLI_OPT_INT("count", "N", &a->count, 1, 10000, "images of the sheet"),
         CLI_OPT_U64("seed", "N", &a->seed, UINT64_MAX, "of the distortions"),
-        CLI_OPT_TEXT("out", "FILE", &a->out, "the picture, PGM, or PPM for three channels"),
-        CLI_OPT_TEXT("data", "DIR", &a->data, "IDX files, raw or .gz [searched for, else fetched]"),
+        CLI_OPT_TEXT("out", "FILE", &a->out, "the picture: .png, .pgm or .ppm"),
+        CLI_OPT_TEXT("data", "DIR|mnist|synth", &a->data, "as in train [mnist]"),
         CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
         CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
     };

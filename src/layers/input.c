@@ -37,7 +37,7 @@ static mg_status infer(mg_layer *l)
 const mg_layer_type mg_type_input = {
     .name = "input", .args = args, .arg_count = MG_COUNT_OF(args), .infer = infer};
 
-/* y: the row's image, for now the pixels as they are. */
+/* y: the row's image, distorted, as pixels of 0 to 255: normalisation comes after it. */
 static void augment(float *y, const mg_op *op, const uint8_t *pixels, uint32_t row)
 {
     const mg_shape s = op->layer->out;

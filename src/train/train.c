@@ -148,10 +148,15 @@ void mg_trainer_free(mg_trainer *t)
 
 /* ---- running ---- */
 
-/* The learning rate of step 0, 1, ... of the present epoch. */
-static double learning_rate(const mg_trainer *t, uint32_t step)
+/* What the present epoch's learning rates start from. */
+static double base_rate(const mg_trainer *t)
 {
-    const double base = mg__base_lr(&t->options, t->at.history, t->at.history_count);
+    return mg__base_lr(&t->options, t->at.history, t->at.history_count);
+}
+
+/* The learning rate of step 0, 1, ... of the present epoch. */
+static double learning_rate(const mg_trainer *t, double base, uint32_t step)
+{
     return mg__schedule_lr(&t->options, base, (uint64_t)t->at.epoch * t->steps_per_epoch + step,
                            t->steps_per_epoch);
 }
@@ -168,7 +173,8 @@ static mg_status begin_epoch(mg_trainer *t)
         for (uint32_t i = 0; i < count; i++) t->h_order[i] = i;
     MG_TRY(t->backend->ops->upload(t->backend, (void *)t->feed.order, t->h_order,
                                    count * sizeof *t->h_order));
-    for (uint32_t i = 0; i < t->steps_per_epoch; i++) t->h_lr[i] = (float)learning_rate(t, i);
+    const double base = base_rate(t);
+    for (uint32_t i = 0; i < t->steps_per_epoch; i++) t->h_lr[i] = (float)learning_rate(t, base, i);
     MG_TRY(mg__pass_seek_scheduled(t->pass, t->options.seed, (uint32_t)t->at.step, t->at.cursor,
                                    count, t->h_lr));
 out:
@@ -232,7 +238,7 @@ static mg_status end_epoch(mg_trainer *t)
                   .accuracy = (double)t->at.epoch_correct / count,
                   .val_loss = NAN,
                   .val_accuracy = NAN,
-                  .lr = learning_rate(t, t->steps_per_epoch - 1),
+                  .lr = learning_rate(t, base_rate(t), t->steps_per_epoch - 1),
                   .images_per_sec = count / t->at.epoch_seconds};
     if (t->validation) {
         uint32_t correct;
