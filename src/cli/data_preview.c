@@ -1,13 +1,11 @@
 /* mnist_gpu data preview: what augmentation makes of the images, as a picture. */
 #include "data.h"
 #include "mnist_gpu/augment.h"
-#include "mnist_gpu/image.h"
 #include "options.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { COLUMNS = 10, GAP = 1 };
+enum { COLUMNS = 10 };
 
 typedef struct preview_args {
     const char *augment, *data, *device, *out;
@@ -39,37 +37,6 @@ static mg_status parse(preview_args *a, int argc, char **argv)
     return cli_parse(&syntax, argc, argv, NULL);
 }
 
-/* Copies an image, [c][h][w], to its place among the sheet's, [h][w][c]. */
-static void place(uint8_t *sheet, const mg_dataset *set, const uint8_t *image, uint32_t index)
-{
-    const size_t width = COLUMNS * (set->width + GAP) + GAP, channels = set->channels;
-    const size_t top = index / COLUMNS * (set->height + GAP) + GAP;
-    const size_t left = index % COLUMNS * (set->width + GAP) + GAP;
-    for (size_t c = 0; c < channels; c++)
-        for (size_t y = 0; y < set->height; y++)
-            for (size_t x = 0; x < set->width; x++)
-                sheet[((top + y) * width + left + x) * channels + c] =
-                    image[(c * set->height + y) * set->width + x];
-}
-
-/* images: [count][c][h][w], augmented; every tenth is drawn as it was, indices[i] of the set. */
-static mg_status save(const char *path, const mg_dataset *set, const uint8_t *images,
-                      const uint32_t *indices, uint32_t count)
-{
-    const size_t width = COLUMNS * (set->width + GAP) + GAP, channels = set->channels;
-    const size_t height = (count + COLUMNS - 1) / COLUMNS * (set->height + GAP) + GAP;
-    const size_t size = channels * set->height * set->width, bytes = width * height * channels;
-    uint8_t *sheet = malloc(bytes);
-    if (!sheet) return mg__fail(MG_ERR_MEMORY, "out of memory for the sheet");
-    memset(sheet, 128, bytes);
-    for (uint32_t i = 0; i < count; i++)
-        place(sheet, set, i % COLUMNS ? images + i * size : set->pixels + indices[i] * size, i);
-    const mg_image picture = {(uint32_t)width, (uint32_t)height, (uint32_t)channels, sheet};
-    const mg_status st = mg_image_save(&picture, path);
-    free(sheet);
-    return st;
-}
-
 static mg_status preview(const preview_args *a, const mg_augmentation *augmentation,
                          mg_backend *backend, const mg_dataset *set)
 {
@@ -78,17 +45,18 @@ static mg_status preview(const preview_args *a, const mg_augmentation *augmentat
     const size_t size = (size_t)set->channels * set->height * set->width;
     uint32_t *indices = malloc(count * sizeof *indices);
     uint8_t *images = malloc(count * size);
-    if (!indices || !images) MG_FAIL(MG_ERR_MEMORY, "out of memory for %u images", count);
-    if (set->channels != 1 && set->channels != 3)
-        MG_FAIL(MG_ERR_UNSUPPORTED, "%s: images of %u channels, but a picture has 1 or 3",
-                set->source, set->channels);
+    const uint8_t **shown = malloc(count * sizeof *shown);
+    if (!indices || !images || !shown) MG_FAIL(MG_ERR_MEMORY, "out of memory for %u images", count);
     for (uint32_t i = 0; i < count; i++) indices[i] = i / COLUMNS % set->count;
     MG_TRY(mg_augment_images(images, backend, set, indices, count, augmentation, a->seed, 0));
-    MG_TRY(save(a->out, set, images, indices, count));
+    for (uint32_t i = 0; i < count; i++) /* every tenth as it was */
+        shown[i] = i % COLUMNS ? images + i * size : set->pixels + indices[i] * size;
+    MG_TRY(data_save_sheet(a->out, set, shown, count, COLUMNS));
     printf("saved: %s\n", a->out);
 out:
     free(indices);
     free(images);
+    free(shown);
     return st;
 }
 

@@ -1,14 +1,12 @@
 /* mnist_gpu data stats: figures of a set, and a sheet of its images. */
 #include "data.h"
-#include "mnist_gpu/image.h"
 #include "options.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { GAP = 1, MAX_CLASSES = 256 };
+enum { MAX_CLASSES = 256 };
 
 /* ---- figures ---- */
 
@@ -57,39 +55,19 @@ static json_t *figures_json(const mg_dataset *set, const figures *f)
 
 /* ---- the sheet ---- */
 
-/* Copies an image, [c][h][w], to its place in the sheet, [h][w][c]. */
-static void paste(mg_image *sheet, const mg_dataset *set, uint32_t index, uint32_t row,
-                  uint32_t column)
-{
-    const size_t h = set->height, w = set->width, channels = set->channels;
-    const uint8_t *image = set->pixels + index * channels * h * w;
-    for (size_t c = 0; c < channels; c++)
-        for (size_t y = 0; y < h; y++)
-            for (size_t x = 0; x < w; x++) {
-                const size_t at = (row * (h + GAP) + y) * sheet->width + column * (w + GAP) + x;
-                sheet->pixels[at * channels + c] = *image++;
-            }
-}
-
 /* A row per class, of its first images. */
 static mg_status save_sheet(const char *path, const mg_dataset *set, uint32_t columns)
 {
+    const size_t size = (size_t)set->channels * set->height * set->width;
     uint32_t used[MAX_CLASSES] = {0};
-    mg_image sheet = {.width = columns * (set->width + GAP) - GAP,
-                      .height = set->classes * (set->height + GAP) - GAP,
-                      .channels = set->channels};
-    if (set->channels != 1 && set->channels != 3)
-        return mg__fail(MG_ERR_UNSUPPORTED, "%s: images of %u channels, but a picture has 1 or 3",
-                        set->source, set->channels);
-    sheet.pixels = malloc((size_t)sheet.width * sheet.height * sheet.channels);
-    if (!sheet.pixels) return mg__fail(MG_ERR_MEMORY, "out of memory for the sheet");
-    memset(sheet.pixels, 64, (size_t)sheet.width * sheet.height * sheet.channels);
+    const uint8_t **images = calloc((size_t)set->classes * columns, sizeof *images);
+    if (!images) return mg__fail(MG_ERR_MEMORY, "out of memory for the sheet");
     for (uint32_t i = 0; i < set->count; i++) {
         const uint8_t label = set->labels[i];
-        if (used[label] < columns) paste(&sheet, set, i, label, used[label]++);
+        if (used[label] < columns) images[label * columns + used[label]++] = set->pixels + i * size;
     }
-    const mg_status st = mg_image_save(&sheet, path);
-    free(sheet.pixels);
+    const mg_status st = data_save_sheet(path, set, images, set->classes * columns, columns);
+    free(images);
     return st;
 }
 
