@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A run killed at any moment leaves whole files, and goes on to the same end as one that was not
-# killed. Usage: test_kill.sh PROGRAM
+# A run killed at any moment, and again when it has been resumed, leaves whole files, and goes on to
+# the same end as one that was not killed. Usage: test_kill.sh PROGRAM KILLS
 set -u
 shopt -s nullglob # a kill may come before any file
-[ $# = 1 ] || { echo "usage: $0 PROGRAM" >&2; exit 2; }
-program=$(realpath "$1")
+[ $# = 2 ] || { echo "usage: $0 PROGRAM KILLS" >&2; exit 2; }
+program=$(realpath "$1") KILLS=$2
 source=$(realpath "$(dirname "$0")")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -13,7 +13,6 @@ export LC_ALL=C OMP_NUM_THREADS=1
 # shellcheck source=tests/tiny_set.sh
 . "$source/tiny_set.sh"
 printf 'input 1x28x28\nconv out=4 kernel=5\nrelu\nmaxpool size=2\ndense out=10\nsoftmax_xent\n' >net
-KILLS=20
 RANDOM=1 # the seed
 
 fail() {
@@ -27,6 +26,11 @@ now() { # in ms; $EPOCHREALTIME is in s, to the us
     echo "${time%???}"
 }
 
+# mortal MS COMMAND...: COMMAND, killed after so many ms: then, the exit code is 137.
+mortal() {
+    timeout --foreground --signal KILL "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))" "${@:2}"
+}
+
 # train DIR [COMMAND...]: COMMAND runs it.
 train() {
     "${@:2}" "$program" train --data tiny --model net --device cpu --batch 7 --epochs 30 --out "$1" \
@@ -35,7 +39,7 @@ train() {
 
 # Every file that is there is whole; what else there may be is a temporary one.
 check_files() {
-    local file epochs=0
+    local file epochs=0 writing=0
     for file in run/*; do
         case $file in
             run/epoch-????.safetensors | run/best.safetensors | run/last.safetensors)
@@ -49,12 +53,13 @@ check_files() {
                 [ -z "$(tail -c 1 "$file")" ] || fail "$file ends within a line" ;;
             run/log.txt)
                 [ -z "$(tail -c 1 "$file")" ] || fail "$file ends within a line" ;;
-            run/train | run/validation) partial=$((partial + $(echo "$file"/*.tmp.* | wc -w))) ;;
+            run/train | run/validation) writing=$((writing + $(echo "$file"/*.tmp.* | wc -w))) ;;
             run/config.json | run/state.safetensors) ;; # --resume reads them
-            run/*.tmp.[0-9]*) partial=$((partial + 1)) ;;
+            run/*.tmp.[0-9]*) writing=1 ;;
             *) fail "$file is there" ;;
         esac
     done
+    [ $writing = 0 ] || partial=$((partial + 1))
     [ $epochs -le 4 ] || fail "$epochs epochs are kept" # the oldest goes when the new one is there
 }
 
@@ -71,6 +76,8 @@ check_end() {
             fail "$file is another than without the kill"
     done
     [ "$(cd run && echo ./* ./*/*)" = "$(cd whole && echo ./* ./*/*)" ] || fail "files are left behind"
+    [ "$(grep -o '^epoch [0-9]*' run/log.txt)" = "$(printf 'epoch %d\n' {1..30})" ] ||
+        fail "log.txt has the epochs $(grep -o '^epoch [0-9]*' run/log.txt | tr '\n' ' ')"
     [ "$(tail -1 run/log.txt | cut -d' ' -f5)" = finished ] || fail "log.txt says $(tail -1 run/log.txt)"
 }
 
@@ -81,12 +88,13 @@ length=$(($(now) - begin))
 [ "$(wc -l <whole/metrics.csv)" = 31 ] || { cat whole/metrics.csv >&2; exit 1; }
 
 partial=0 # kills within the writing of a file
+resumed=0 # kills of a resumed run
 for ((kill = 1; kill <= KILLS; kill++)); do
-    while :; do # a random moment of each twentieth of the run, unless it ends before that
+    while :; do # a random moment of each KILLS-th part of the run, unless it ends before that
         moment=$(((kill - 1) * length / KILLS + RANDOM * length / KILLS / 32768))
         rm -rf run
         begin=$(now)
-        train run timeout --foreground --signal KILL "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
+        train run mortal $moment
         code=$?
         [ $code = 137 ] && break
         [ $code = 0 ] || [ $code = 124 ] || fail "exit $code: $(cat log)"
@@ -94,6 +102,11 @@ for ((kill = 1; kill <= KILLS; kill++)); do
     done
     [ -d run ] || mkdir run
     check_files
+    if [ -e run/state.safetensors ] && [ $((kill % 2)) = 0 ]; then
+        mortal $((RANDOM * (length - moment) / 32768)) "$program" train --resume run --quiet >log 2>&1
+        [ $? != 137 ] || resumed=$((resumed + 1))
+        check_files
+    fi
     if [ -e run/state.safetensors ]; then
         "$program" train --resume run --quiet >log 2>&1 || fail "$(cat log)"
     else
@@ -101,4 +114,4 @@ for ((kill = 1; kill <= KILLS; kill++)); do
     fi
     check_end
 done
-echo "$KILLS kills in a run of $length ms, $partial of them within the writing of a file"
+echo "$KILLS kills in a run of $length ms, $resumed in the resumed one, $partial within the writing of a file"

@@ -301,6 +301,7 @@ static mg_status begin_again(train_run *run, const train_args *a)
     mg_status st;
     run->dir = strdup(a->resume);
     if (!run->dir) MG_FAIL(MG_ERR_MEMORY, "out of memory");
+    MG_TRY(mg__run_lock(&run->lock, run->dir));
     MG_TRY(mg__run_load_config(&run->config, run->dir));
     MG_TRY(mg_model_parse(&run->model, run->config.model_text, run->config.model_name));
     if (a->epochs_given) run->config.options.epochs = a->options.epochs;
@@ -400,7 +401,7 @@ mg_status cmd_train(int argc, char **argv)
                     .save = "best,last",
                     .verbose = 1,
                     .val_split = 0.1};
-    train_run run = {0};
+    train_run run = {.lock = -1};
     train_data data = {0};
     float *init = NULL;
     MG_TRY(parse(&a, argc, argv));

@@ -5,6 +5,7 @@
 #include "data/files.h"
 #include "data/import.h"
 #include "data/make.h"
+#include "data/source.h"
 #include "io/file.h"
 #include "options.h"
 #include <stdio.h>
@@ -75,19 +76,27 @@ static mg_status import_folder(mg_import *out, const import_args *a, mg_split sp
 static mg_status import_file(mg_import *out, const import_args *a, mg_split split)
 {
     char start[2] = "";
-    FILE *file = fopen(a->path, "rb");
-    if (!file) return mg__fail(MG_ERR_IO, "%s: cannot open", a->path);
-    const bool zip = fread(start, 1, 2, file) == 2 && !memcmp(start, "PK", 2);
-    fclose(file);
-    return zip ? mg__import_npz(out, a->path)
+    size_t size;
+    mg_source *file;
+    mg_status st = mg__source_open(&file, a->path, false);
+    if (!st) {
+        st = mg__source_read(file, start, sizeof start, &size);
+        mg__source_close(file);
+    }
+    if (st) return st;
+    return size == 2 && !memcmp(start, "PK", 2)
+               ? mg__import_npz(out, a->path)
                : mg__import_csv(split == MG_SPLIT_TEST ? &out->test : &out->train, a->path);
 }
 
 static mg_status import_any(mg_import *out, const import_args *a)
 {
     struct stat info;
+    bool there = false;
     const mg_split split = !strcmp(a->split, "test") ? MG_SPLIT_TEST : MG_SPLIT_TRAIN;
-    if (stat(a->path, &info)) return mg__import_prefix(out, a->path);
+    const mg_status st = mg__file_find(&there, &info, a->path);
+    if (st) return st;
+    if (!there) return mg__import_prefix(out, a->path);
     return S_ISDIR(info.st_mode) ? import_folder(out, a, split) : import_file(out, a, split);
 }
 

@@ -1,14 +1,12 @@
-#define _POSIX_C_SOURCE 200809L /* localtime_r, open_memstream, truncate */
+#define _POSIX_C_SOURCE 200809L /* localtime_r, open_memstream */
 #include "train_log.h"
 #include "io/file.h"
 #include "io/run_files.h"
 #include "term.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define MAX_LOG ((size_t)1 << 30) /* bytes */
 
@@ -94,8 +92,15 @@ mg_status train_log_begin(train_log *log, int argc, char **argv)
     return st;
 }
 
-/* *old: the file held whole lines before. */
-static mg_status cut_to_whole_lines(const char *path, bool *old)
+static bool has_line(const char *text, const char *start, size_t length)
+{
+    for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+        if (strncmp(text, start, length) == 0) return true;
+    return false;
+}
+
+/* *old: the file held whole lines before. *lacks_due: but none like `due`. */
+static mg_status cut_to_whole_lines(const char *path, const char *due, bool *old, bool *lacks_due)
 {
     uint8_t *text = NULL;
     size_t size = 0;
@@ -104,23 +109,25 @@ static mg_status cut_to_whole_lines(const char *path, bool *old)
     if (st) return st;
     size_t whole = size;
     while (whole > 0 && text[whole - 1] != '\n') whole--;
-    if (whole < size && truncate(path, (off_t)whole))
-        st = mg__fail(MG_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
+    if (whole < size) st = mg__file_cut(path, whole);
     *old = whole > 0;
+    text[whole] = 0;
+    *lacks_due = due && !has_line((const char *)text, due, strcspn(due, "/") + 1);
     free(text);
     return st;
 }
 
-mg_status train_log_open(train_log *log, const char *dir)
+mg_status train_log_open(train_log *log, const char *dir, const char *due)
 {
     mg_status st;
-    bool old = false;
+    bool old = false, lacks_due = due != NULL;
     char *path = NULL;
     MG_TRY(mg__run_file(&path, dir, MG_RUN_LOG));
-    MG_TRY(cut_to_whole_lines(path, &old));
+    MG_TRY(cut_to_whole_lines(path, due, &old, &lacks_due));
     log->path = path;
     path = NULL;
-    if (old) MG_TRY(keep(log, "\n"));
+    if (lacks_due) MG_TRY(keep(log, due));
+    if (old || lacks_due) MG_TRY(keep(log, "\n"));
     if (log->waiting) MG_TRY(keep(log, log->waiting));
 out:
     free(path);

@@ -25,8 +25,9 @@ mg_status train_log_begin(train_log *log, int argc, char **argv);
 mg_status train_log_say(train_log *log, bool shown, const char *fmt, ...) MG_PRINTF(3, 4);
 
 /* From now on the log is the file in the run directory `dir`, and what was said before goes there.
- * Cuts off a last line that a kill left without its end. */
-mg_status train_log_open(train_log *log, const char *dir);
+ * Mends what a kill left: cuts off a last line without an end; adds `due`, the line of the last
+ * epoch (NULL: there was none), if no line is like it up to its first '/'. */
+mg_status train_log_open(train_log *log, const char *dir, const char *due);
 
 /* The section's last line: how the training ended. Nothing if the log was never opened. */
 mg_status train_log_end(train_log *log, const char *how);

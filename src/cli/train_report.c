@@ -1,5 +1,6 @@
 #include "train_report.h"
 #include "splits.h"
+#include "io/file.h"
 #include "term.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,16 +46,24 @@ void train_report_progress(void *user, const mg_progress *p)
         term_draw("%s%s", head, tail);
 }
 
-mg_status train_report_epoch(train_run *run, const mg_epoch *e)
+char *train_report_epoch_line(const train_run *run, const mg_epoch *e)
 {
     char validation[80] = "";
     if (run->config.val_count)
         snprintf(validation, sizeof validation, "  val_loss %.4f  val_accuracy %.2f %%",
                  e->val_loss, 100 * e->val_accuracy);
-    return train_log_say(&run->log, run->verbose > 0,
-                         "epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s  %.0f images/s\n",
-                         e->epoch, run->config.options.epochs, e->loss, 100 * e->accuracy,
-                         validation, e->seconds, e->images_per_sec);
+    return mg__format("epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s  %.0f images/s\n",
+                      e->epoch, run->config.options.epochs, e->loss, 100 * e->accuracy, validation,
+                      e->seconds, e->images_per_sec);
+}
+
+mg_status train_report_epoch(train_run *run, const mg_epoch *epoch)
+{
+    char *line = train_report_epoch_line(run, epoch);
+    const mg_status st = line ? train_log_say(&run->log, run->verbose > 0, "%s", line)
+                              : mg__fail(MG_ERR_MEMORY, "out of memory");
+    free(line);
+    return st;
 }
 
 /* The weights that were tested, and how far they had come. */

@@ -10,6 +10,7 @@ mg_status train_report_header(train_run *run, const train_data *data);
 /* Within: the bar; a line for each epoch. */
 void train_report_progress(void *user, const mg_progress *progress);
 mg_status train_report_epoch(train_run *run, const mg_epoch *epoch);
+char *train_report_epoch_line(const train_run *run, const mg_epoch *epoch); /* that; malloc'd */
 
 /* After: the figures with the run's weights (the best, if it keeps them) on training, validation
  * and test images, or on the test images alone if verbose is 0. The only look at the test set. */

@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L /* sigaction, strdup */
 #include "train_report.h"
+#include "io/file.h"
 #include "term.h"
 #include <math.h>
 #include <signal.h>
@@ -91,17 +92,33 @@ mg_status train_run_create(train_run *run, const char *dir)
     mg_status st;
     char *made = NULL;
     if (dir) {
+        MG_TRY(mg__make_dirs(dir));
+        MG_TRY(mg__run_lock(&run->lock, dir));
         MG_TRY(mg__run_make_dir(dir));
         made = strdup(dir);
         if (!made) MG_FAIL(MG_ERR_MEMORY, "out of memory");
     } else {
         MG_TRY(mg__run_new_dir(&made, mg_model_name(run->model)));
+        MG_TRY(mg__run_lock(&run->lock, made));
     }
     run->dir = made;
+    made = NULL;
     MG_TRY(mg__run_save_config(run->dir, &run->config));
     MG_TRY(save(run));
-    MG_TRY(train_log_open(&run->log, run->dir));
+    MG_TRY(train_log_open(&run->log, run->dir, NULL));
 out:
+    free(made);
+    return st;
+}
+
+/* A kill may have come between the state of the last epoch and its line in the log. */
+static mg_status open_old_log(train_run *run, const mg_train_state *state)
+{
+    const mg_epoch *last = state->history_count ? &state->history[state->history_count - 1] : NULL;
+    char *line = last ? train_report_epoch_line(run, last) : NULL;
+    const mg_status st = last && !line ? mg__fail(MG_ERR_MEMORY, "out of memory")
+                                       : train_log_open(&run->log, run->dir, line);
+    free(line);
     return st;
 }
 
@@ -112,7 +129,7 @@ mg_status train_run_resume(train_run *run)
     MG_TRY(mg__run_load(&state, run->dir, run->model, &run->config.outputs));
     MG_TRY(mg_trainer_restore(run->trainer, state));
     MG_TRY(mg__run_save_config(run->dir, &run->config));
-    MG_TRY(train_log_open(&run->log, run->dir));
+    MG_TRY(open_old_log(run, state));
     note_position(run, state);
 out:
     mg_train_state_free(state);
@@ -161,4 +178,5 @@ void train_run_free(train_run *run)
     mg_model_free(run->model);
     mg__run_config_free(&run->config);
     free(run->dir);
+    if (run->lock >= 0) close(run->lock);
 }

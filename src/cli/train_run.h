@@ -12,6 +12,7 @@ typedef struct train_run {
     mg_backend *backend;
     mg_trainer *trainer;
     char *dir; /* NULL until train_run_create */
+    int lock;  /* on it (mg__run_lock); -1 until then */
     train_log log;
     int best_epoch;         /* of the state last saved or loaded, as the two that follow */
     uint32_t epoch, cursor; /* epochs finished; images of the present one already used */
@@ -24,8 +25,8 @@ typedef struct train_data {
     mg_dataset train, val;  /* views of `all` */
 } train_data;
 
-/* Makes the run directory, `dir` or a new one under runs/ if it is NULL, and saves the trainer's
- * initial state in it, so that a run can be resumed from its very beginning.
+/* Makes and locks the run directory, `dir` or a new one under runs/ if it is NULL, and saves the
+ * trainer's initial state in it, so that a run can be resumed from its very beginning.
  * MG_ERR_INVALID: `dir` holds a run already. */
 mg_status train_run_create(train_run *run, const char *dir);
 

@@ -25,8 +25,8 @@ typedef struct download {
 static mg_status fetch_part(const download *d, const char *url, bool resume, bool *resumed)
 {
     mg_status st = MG_OK;
-    const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (resume ? 0 : O_TRUNC);
-    const int fd = open(d->part, flags, 0666);
+    const int flags = O_WRONLY | O_CREAT | (resume ? 0 : O_TRUNC);
+    const int fd = mg__open_at(AT_FDCWD, d->part, flags);
     if (fd < 0) MG_FAIL(MG_ERR_IO, "%s: cannot open: %s", d->part, strerror(errno));
     const off_t end = lseek(fd, 0, SEEK_END);
     if (end < 0) MG_FAIL(MG_ERR_IO, "%s: cannot seek: %s", d->part, strerror(errno));
@@ -138,6 +138,7 @@ mg_status mg__download_file(const char *dir, const mg_known_set *set, mg_set_fil
     MG_TRY(try_mirrors(&d));
     if (rename(d.part, d.path))
         MG_FAIL(MG_ERR_IO, "%s: cannot rename %s: %s", d.path, d.part, strerror(errno));
+    MG_TRY(mg__sync_parent(d.path));
 out:
     free(d.path);
     free(d.part);
@@ -175,16 +176,13 @@ mg_status mg_dataset_download(const char *dir, const char *name, const char *mir
     const mg_mirrors mirrors = {urls, count, progress, user};
 
     MG_TRY(mg__make_dirs(dir));
-    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = mg__open_at(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY);
     if (fd < 0) MG_FAIL(MG_ERR_IO, "%s: cannot open: %s", dir, strerror(errno));
     /* Two processes must not write one part. Where a file system has no locks, the check of the
      * content still keeps a mixed one out. */
     flock(fd, LOCK_EX);
     for (int file = 0; file < MG_SET_FILE_COUNT; file++)
         MG_TRY(mg__download_file(dir, set, (mg_set_file)file, &mirrors));
-    /* The renames. EINVAL: a file system whose directories cannot be synced, and need not be. */
-    if (fsync(fd) && errno != EINVAL)
-        MG_FAIL(MG_ERR_IO, "%s: cannot sync: %s", dir, strerror(errno));
 out:
     if (fd >= 0) close(fd);
     free(names);

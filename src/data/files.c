@@ -30,14 +30,17 @@ mg_status mg__set_locate(char **out, const char *dir, mg_set_file file)
     for (const char *const *packing = packings; *packing; packing++)
         for (const char *const *ending = endings(file); *ending; ending++) {
             struct stat info;
+            bool there = false;
             char *path = mg__format("%s/%s%s%s", dir, stems[file], *ending, *packing);
             if (!path) return mg__fail(MG_ERR_MEMORY, "%s: out of memory", dir);
+            const mg_status st = mg__file_find(&there, &info, path);
             /* Some unpackers make a directory of the same name around the file. */
-            if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
+            if (there && S_ISREG(info.st_mode)) {
                 *out = path;
                 return MG_OK;
             }
             free(path);
+            if (st) return st;
         }
     return MG_OK;
 }

@@ -1,5 +1,6 @@
-#define _POSIX_C_SOURCE 200809L /* O_CLOEXEC */
+#define _POSIX_C_SOURCE 200809L /* AT_FDCWD */
 #include "data/source.h"
+#include "io/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -38,7 +39,7 @@ mg_status mg__source_open(mg_source **out, const char *path, bool unpack)
     source->gzip = false;
     memset(&source->z, 0, sizeof source->z);
 
-    source->fd = open(path, O_RDONLY | O_CLOEXEC);
+    source->fd = mg__open_at(AT_FDCWD, path, O_RDONLY);
     if (source->fd < 0)
         MG_FAIL(errno == ENOENT || errno == ENOTDIR ? MG_ERR_NOT_FOUND : MG_ERR_IO,
                 "%s: cannot open: %s", path, strerror(errno));

@@ -68,8 +68,8 @@ static mg_status no_column(const mg_metrics *m, const char *dir, const char *met
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", c > 1 ? ", " : "",
                                  m->names[c]);
     char shown[MG_SHOWN_SIZE], shown_known[MG_SHOWN_SIZE];
-    return mg__fail(MG_ERR_NOT_FOUND, "%s/%s: no column \"%s\" (there are: %s)", dir,
-                    MG_RUN_CSV, mg__shown(shown, metric), mg__shown(shown_known, known));
+    return mg__fail(MG_ERR_NOT_FOUND, "%s/%s: no column \"%s\" (there are: %s)", dir, MG_RUN_CSV,
+                    mg__shown(shown, metric), mg__shown(shown_known, known));
 }
 
 static bool has_values(const double *column, int rows)
@@ -153,12 +153,14 @@ static mg_status load_metrics(mg_metrics **out, const char *dir)
     if (!st) st = mg__metrics_load(out, path);
     free(path);
     if (st) return st;
-    mg_run_config config; /* metrics.csv alone is enough to draw */
-    if (mg__run_load_config(&config, dir) == MG_OK) {
-        snprintf((*out)->monitor, sizeof (*out)->monitor, "%s", config.options.monitor);
+    mg_run_config config;
+    st = mg__run_load_config(&config, dir);
+    if (st == MG_OK) {
+        snprintf((*out)->monitor, sizeof(*out)->monitor, "%s", config.options.monitor);
         mg__run_config_free(&config);
     }
-    return MG_OK;
+    /* metrics.csv alone is enough to draw, also beside another program's config.json. */
+    return st == MG_ERR_NOT_FOUND || st == MG_ERR_FORMAT ? MG_OK : st;
 }
 
 static mg_status add_panel(mg_curves *c, char *const *runs, int count, const char *metric)

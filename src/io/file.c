@@ -1,9 +1,8 @@
-#define _POSIX_C_SOURCE 200809L /* openat, renameat, fsync */
+#define _POSIX_C_SOURCE 200809L /* openat, renameat, fsync, truncate */
 #include "io/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +38,16 @@ const char *mg__shown(char out[MG_SHOWN_SIZE], const char *text)
     return out;
 }
 
-/* read() and write() that go on after a signal. */
+/* ---- system calls that go on after a signal ---- */
+
+int mg__open_at(int dir, const char *path, int flags)
+{
+    int fd;
+    do fd = openat(dir, path, flags | O_CLOEXEC, 0666);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 static ssize_t read_some(int fd, void *bytes, size_t size)
 {
     ssize_t got;
@@ -68,6 +76,23 @@ static bool sync_file(int fd)
     return !failed;
 }
 
+/* Closed it is even where close reports an error; a signal is none. */
+static bool close_file(int fd) { return close(fd) == 0 || errno == EINTR; }
+
+/* Of a directory: makes the names in it last. EINVAL: a file system whose directories cannot be
+ * synced, and need not be. */
+static bool sync_dir(int fd) { return sync_file(fd) || errno == EINVAL; }
+
+/* ---- reading ---- */
+
+mg_status mg__file_find(bool *there, struct stat *info, const char *path)
+{
+    *there = stat(path, info) == 0;
+    if (!*there && errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG)
+        return mg__fail(MG_ERR_IO, "%s: %s", path, strerror(errno));
+    return MG_OK;
+}
+
 /* The first guess of a buffer's size: one more than a regular file holds, so that its end is seen
  * without growing. */
 static size_t first_capacity(int fd, size_t limit)
@@ -88,7 +113,7 @@ mg_status mg__file_read(uint8_t **out, size_t *size, const char *path, size_t li
     const char *shown = is_stdin ? "standard input" : path;
 
     if (limit > SIZE_MAX / 4) limit = SIZE_MAX / 4; /* sizes below cannot overflow */
-    const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = is_stdin ? STDIN_FILENO : mg__open_at(AT_FDCWD, path, O_RDONLY);
     if (fd < 0)
         MG_FAIL(errno == ENOENT || errno == ENOTDIR ? MG_ERR_NOT_FOUND : MG_ERR_IO,
                 "%s: cannot open: %s", shown, strerror(errno));
@@ -117,6 +142,8 @@ out:
     return st;
 }
 
+/* ---- writing ---- */
+
 /* Opens the directory that `path` lies in; *name points at the last component. */
 static int open_parent(const char *path, const char **name)
 {
@@ -129,7 +156,7 @@ static int open_parent(const char *path, const char **name)
         errno = ENOMEM;
         return -1;
     }
-    const int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = mg__open_at(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY);
     const int error = errno;
     free(parent);
     errno = error;
@@ -140,10 +167,10 @@ static int open_parent(const char *path, const char **name)
  * process with our id left behind. */
 static int create_temporary(int dir, const char *name)
 {
-    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-    int fd = openat(dir, name, flags, 0666);
+    const int flags = O_WRONLY | O_CREAT | O_EXCL;
+    int fd = mg__open_at(dir, name, flags);
     if (fd < 0 && errno == EEXIST && unlinkat(dir, name, 0) == 0)
-        fd = openat(dir, name, flags, 0666);
+        fd = mg__open_at(dir, name, flags);
     return fd;
 }
 
@@ -167,14 +194,13 @@ mg_status mg__file_replace(const char *path, const mg_slice *slices, int count)
         if (!write_all(fd, slices[i].bytes, slices[i].size))
             MG_FAIL(MG_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
     if (!sync_file(fd)) MG_FAIL(MG_ERR_IO, "%s: cannot write: fsync: %s", path, strerror(errno));
-    const int failed = close(fd);
-    fd = -1; /* closed even where close reports an error */
-    if (failed) MG_FAIL(MG_ERR_IO, "%s: cannot write: close: %s", path, strerror(errno));
+    const bool closed = close_file(fd);
+    fd = -1;
+    if (!closed) MG_FAIL(MG_ERR_IO, "%s: cannot write: close: %s", path, strerror(errno));
     if (renameat(dir, temporary, dir, name))
         MG_FAIL(MG_ERR_IO, "%s: cannot rename %s: %s", path, temporary, strerror(errno));
     temporary_there = false;
-    /* EINVAL: a file system whose directories cannot be synced, and need not be. */
-    if (!sync_file(dir) && errno != EINVAL)
+    if (!sync_dir(dir))
         MG_FAIL(MG_ERR_IO, "%s: cannot sync its directory: %s", path, strerror(errno));
 out:
     if (fd >= 0) close(fd);
@@ -184,17 +210,38 @@ out:
     return st;
 }
 
+static bool cut(const char *path, off_t size)
+{
+    int failed;
+    do failed = truncate(path, size);
+    while (failed && errno == EINTR);
+    return !failed;
+}
+
+mg_status mg__file_cut(const char *path, size_t size)
+{
+    return cut(path, (off_t)size)
+               ? MG_OK
+               : mg__fail(MG_ERR_IO, "%s: cannot cut it: %s", path, strerror(errno));
+}
+
 mg_status mg__file_append(const char *path, const void *bytes, size_t size)
 {
     mg_status st = MG_OK;
     struct stat info;
-    const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    int fd = mg__open_at(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT);
     if (fd < 0) MG_FAIL(MG_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
     if (fstat(fd, &info)) MG_FAIL(MG_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
-    if (!write_all(fd, bytes, size)) {
-        const int error = errno;
-        (void)!ftruncate(fd, info.st_size); /* of a part that was written */
-        MG_FAIL(MG_ERR_IO, "%s: cannot write: %s", path, strerror(error));
+    if (!write_all(fd, bytes, size)) st = MG_ERR_IO;
+    int error = errno;
+    if (!close_file(fd) && !st) {
+        st = MG_ERR_IO;
+        error = errno;
+    }
+    fd = -1;
+    if (st) {
+        cut(path, info.st_size); /* of a part that was written */
+        MG_FAIL(st, "%s: cannot write: %s", path, strerror(error));
     }
 out:
     if (fd >= 0) close(fd);
@@ -213,19 +260,29 @@ mg_status mg__file_extend(const char *path, const void *bytes, size_t size)
                   : mg__file_replace(path, &(mg_slice){bytes, size}, 1);
 }
 
-/* True if `path` is a directory now; else errno says why not. */
-static bool make_dir(const char *path)
+/* ---- directories ---- */
+
+mg_status mg__sync_parent(const char *path)
 {
-    if (mkdir(path, 0777) == 0) return true;
+    const char *name;
+    const int fd = open_parent(path, &name);
+    const bool synced = fd >= 0 && sync_dir(fd);
     const int error = errno;
+    if (fd >= 0) close(fd);
+    return synced ? MG_OK
+                  : mg__fail(MG_ERR_IO, "%s: cannot sync its directory: %s", path, strerror(error));
+}
+
+static mg_status make_dir(const char *path)
+{
+    if (mkdir(path, 0777) == 0) return mg__sync_parent(path);
+    int error = errno;
     struct stat info;
-    if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode)) return true;
-        errno = ENOTDIR;
-    } else {
-        errno = error;
-    }
-    return false;
+    bool there = false;
+    const mg_status st = mg__file_find(&there, &info, path);
+    if (st || (there && S_ISDIR(info.st_mode))) return st;
+    if (there) error = ENOTDIR;
+    return mg__fail(MG_ERR_IO, "%s: cannot create directory: %s", path, strerror(error));
 }
 
 mg_status mg__make_dirs(const char *path)
@@ -236,12 +293,10 @@ mg_status mg__make_dirs(const char *path)
     for (char *c = part; *c; c++) { /* each parent: the path cut at a slash */
         if (*c != '/' || c == part) continue;
         *c = 0;
-        if (!make_dir(part))
-            MG_FAIL(MG_ERR_IO, "%s: cannot create directory: %s", part, strerror(errno));
+        MG_TRY(make_dir(part));
         *c = '/';
     }
-    if (!make_dir(part))
-        MG_FAIL(MG_ERR_IO, "%s: cannot create directory: %s", part, strerror(errno));
+    MG_TRY(make_dir(part));
 out:
     free(part);
     return st;

@@ -3,6 +3,7 @@
 #define MG_FILE_H
 
 #include "error.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,12 +19,27 @@ typedef struct mg_slice {
 } mg_slice;
 mg_status mg__file_replace(const char *path, const mg_slice *slices, int count);
 
-/* Appends to `path`, which is made if it is not there. On failure the file is as it was. */
+/* Appends to `path`, which is made if it is not there. On failure the file is as it was. No fsync:
+ * after a loss of power the end may be missing or zeros. */
 mg_status mg__file_append(const char *path, const void *bytes, size_t size);
+
+/* Cuts the file to its first `size` bytes. MG_ERR_IO. */
+mg_status mg__file_cut(const char *path, size_t size);
 
 /* Makes `path` hold these bytes: if the file is a beginning of them, by appending the rest, so that
  * a program that follows the file sees it grow; else by replacing it. */
 mg_status mg__file_extend(const char *path, const void *bytes, size_t size);
+
+/* *there: is there a file or directory of that name? Then *info is filled in. MG_ERR_IO where that
+ * cannot be told. */
+struct stat;
+mg_status mg__file_find(bool *there, struct stat *info, const char *path);
+
+/* open() for this program alone (O_CLOEXEC), again after a signal; `dir` may be AT_FDCWD. */
+int mg__open_at(int dir, const char *path, int flags);
+
+/* After a rename or the like: makes the name `path` last, by fsync of the directory it lies in. */
+mg_status mg__sync_parent(const char *path);
 
 /* mkdir -p. */
 mg_status mg__make_dirs(const char *path);

@@ -21,14 +21,25 @@ mg_status mg__run_file(char **out, const char *dir, const char *name)
     return MG_OK;
 }
 
-/* Does `dir` hold a file of that name? (Not where its path cannot even be built.) */
-static bool holds(const char *dir, const char *name)
+/* *found: does `dir` hold a file of that name? */
+static mg_status holds(bool *found, const char *dir, const char *name)
 {
     struct stat info;
-    char *path = mg__format("%s/%s", dir, name);
-    const bool found = path && stat(path, &info) == 0;
+    char *path = NULL;
+    mg_status st = mg__run_file(&path, dir, name);
+    if (!st) st = mg__file_find(found, &info, path);
     free(path);
-    return found;
+    return st;
+}
+
+/* Opens a directory to be listed; *out is NULL where there is none. */
+static mg_status open_listing(DIR **out, const char *dir)
+{
+    *out = opendir(dir);
+    if (!*out && errno != ENOENT && errno != ENOTDIR)
+        return mg__fail(errno == ENOMEM ? MG_ERR_MEMORY : MG_ERR_IO, "%s: cannot list: %s", dir,
+                        strerror(errno));
+    return MG_OK;
 }
 
 int mg__run_epoch_of(const char *name)
@@ -40,29 +51,35 @@ int mg__run_epoch_of(const char *name)
     return strcmp(name, again) == 0 ? epoch : 0;
 }
 
-/* The name of the latest epoch's weights; false if there are none. */
-static bool latest_epoch(char name[MG_RUN_EPOCH_SIZE], const char *dir)
+/* The name of the latest epoch's weights; "" if there are none. */
+static mg_status latest_epoch(char name[MG_RUN_EPOCH_SIZE], const char *dir)
 {
     int latest = 0;
-    DIR *entries = opendir(dir);
+    DIR *entries;
+    const mg_status st = open_listing(&entries, dir);
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
         const int epoch = mg__run_epoch_of(entry->d_name);
         if (epoch > latest) latest = epoch;
     }
     if (entries) closedir(entries);
-    snprintf(name, MG_RUN_EPOCH_SIZE, MG_RUN_EPOCH, latest);
-    return latest > 0;
+    *name = 0;
+    if (latest) snprintf(name, MG_RUN_EPOCH_SIZE, MG_RUN_EPOCH, latest);
+    return st;
 }
 
-/* The name of the weights that stand for the run; false if there are none. */
-static bool find_weights(char name[MG_RUN_EPOCH_SIZE], const char *dir)
+/* The name of the weights that stand for the run; "" if there are none. */
+static mg_status find_weights(char name[MG_RUN_EPOCH_SIZE], const char *dir)
 {
-    const char *found = holds(dir, MG_RUN_BEST)   ? MG_RUN_BEST
-                        : holds(dir, MG_RUN_LAST) ? MG_RUN_LAST
-                                                  : NULL;
-    if (!found) return latest_epoch(name, dir);
-    snprintf(name, MG_RUN_EPOCH_SIZE, "%s", found);
-    return true;
+    static const char *const names[] = {MG_RUN_BEST, MG_RUN_LAST};
+    for (int i = 0; i < MG_COUNT_OF(names); i++) {
+        bool found = false;
+        const mg_status st = holds(&found, dir, names[i]);
+        if (st) return st;
+        if (!found) continue;
+        snprintf(name, MG_RUN_EPOCH_SIZE, "%s", names[i]);
+        return MG_OK;
+    }
+    return latest_epoch(name, dir);
 }
 
 /* "runs/20260801-093000-lenet5"; of a model file's path only the last part, in characters that
@@ -92,7 +109,10 @@ mg_status mg__run_new_dir(char **out, const char *model_name)
     for (int number = 1;; number++) {
         path = number == 1 ? mg__format("%s", base) : mg__format("%s-%d", base, number);
         if (!path) MG_FAIL(MG_ERR_MEMORY, "out of memory");
-        if (mkdir(path, 0777) == 0) break;
+        if (mkdir(path, 0777) == 0) {
+            MG_TRY(mg__sync_parent(path));
+            break;
+        }
         if (errno != EEXIST)
             MG_FAIL(MG_ERR_IO, "%s: cannot create directory: %s", path, strerror(errno));
         free(path);
@@ -107,12 +127,13 @@ out:
 
 /* Our config alone is a run that was killed before its first state was saved: there is nothing to
  * resume, and nothing is lost by beginning again. Another program's config.json is left alone. */
-static bool has_foreign_config(const char *dir)
+static mg_status has_foreign_config(bool *foreign, const char *dir)
 {
     mg_run_config config = {0};
-    const bool is_ours = mg__run_load_config(&config, dir) == MG_OK;
+    const mg_status st = mg__run_load_config(&config, dir);
     mg__run_config_free(&config);
-    return holds(dir, MG_RUN_CONFIG) && !is_ours;
+    *foreign = st == MG_ERR_FORMAT;
+    return *foreign || st == MG_ERR_NOT_FOUND ? MG_OK : st;
 }
 
 mg_status mg__run_make_dir(const char *dir)
@@ -128,11 +149,16 @@ mg_status mg__run_make_dir(const char *dir)
     mg_status st;
     char epoch[MG_RUN_EPOCH_SIZE];
     const char *found = NULL;
+    bool is_there = false;
     MG_TRY(mg__make_dirs(dir));
-    if (has_foreign_config(dir)) found = MG_RUN_CONFIG;
-    for (int i = 0; i < MG_COUNT_OF(names) && !found; i++)
-        if (holds(dir, names[i])) found = names[i];
-    if (!found && latest_epoch(epoch, dir)) found = epoch;
+    MG_TRY(has_foreign_config(&is_there, dir));
+    if (is_there) found = MG_RUN_CONFIG;
+    for (int i = 0; i < MG_COUNT_OF(names) && !found; i++) {
+        MG_TRY(holds(&is_there, dir, names[i]));
+        if (is_there) found = names[i];
+    }
+    MG_TRY(latest_epoch(epoch, dir));
+    if (!found && *epoch) found = epoch;
     if (found)
         MG_FAIL(MG_ERR_INVALID,
                 "%s: holds a run already (%s): resume it or choose another directory", dir, found);
@@ -141,15 +167,20 @@ out:
     return st;
 }
 
-/* When the run's state was written; false if there is no state or no weights. */
-static bool run_time(struct timespec *out, const char *dir)
+/* When the run's state was written; *found: there are a state and weights. */
+static mg_status run_time(struct timespec *out, bool *found, const char *dir)
 {
+    mg_status st;
     struct stat info;
-    char *state = mg__format("%s/" MG_RUN_STATE, dir), name[MG_RUN_EPOCH_SIZE];
-    const bool found = state && stat(state, &info) == 0 && find_weights(name, dir);
-    if (found) *out = info.st_mtim;
+    char *state = NULL, name[MG_RUN_EPOCH_SIZE] = "";
+    MG_TRY(mg__run_file(&state, dir, MG_RUN_STATE));
+    MG_TRY(mg__file_find(found, &info, state));
+    if (*found) MG_TRY(find_weights(name, dir));
+    *found = *name;
+    if (*found) *out = info.st_mtim;
+out:
     free(state);
-    return found;
+    return st;
 }
 
 static bool is_later(struct timespec a, struct timespec b)
@@ -159,15 +190,19 @@ static bool is_later(struct timespec a, struct timespec b)
 
 mg_status mg__run_latest(char **out)
 {
-    mg_status st = MG_OK;
+    mg_status st;
     char *latest = NULL, *dir = NULL;
-    struct timespec latest_time = {0}, time;
-    DIR *runs = opendir(RUNS);
+    struct timespec latest_time = {0}, time = {0};
+    DIR *runs;
+    MG_TRY(open_listing(&runs, RUNS));
     for (struct dirent *entry; runs && (entry = readdir(runs));) {
         if (entry->d_name[0] == '.') continue;
+        bool found = false;
         free(dir);
+        dir = NULL;
         MG_TRY(mg__run_file(&dir, RUNS, entry->d_name));
-        if (!run_time(&time, dir) || (latest && !is_later(time, latest_time))) continue;
+        MG_TRY(run_time(&time, &found, dir));
+        if (!found || (latest && !is_later(time, latest_time))) continue;
         free(latest);
         latest = dir;
         dir = NULL;
@@ -206,7 +241,8 @@ mg_status mg__run_weights_path(char **out, char **out_dir, const char *run_or_fi
         path = mg__format("%s", run_or_file);
         if (!path) MG_FAIL(MG_ERR_MEMORY, "out of memory");
     } else {
-        if (!find_weights(name, dir))
+        MG_TRY(find_weights(name, dir));
+        if (!*name)
             MG_FAIL(MG_ERR_NOT_FOUND,
                     "%s: no weights in this directory (" MG_RUN_BEST ", " MG_RUN_LAST
                     " or those of an epoch)",

@@ -11,9 +11,12 @@
  *     train, validation        the same for TensorBoard (io/tensorboard.h)
  *     log.txt                  what was printed (cli/train_log.h)
  *
- * The last two grow; every other file is replaced by rename, so none is ever half written.
- * state.safetensors is written first and is the only truth: a kill between two files is mended at
- * resume, which rewrites the others from it. */
+ * The last two grow; every other file is replaced by rename, so none is ever half written, not even
+ * where the power goes: the new content is on the disk before its name is, and the name before the
+ * program goes on. state.safetensors is written first and is the only truth: a kill between two
+ * files is mended at resume, which rewrites the others from it. What grows is not forced to the
+ * disk: after a loss of power its end may be missing. Event files are then replaced at resume;
+ * log.txt lacks those lines, but for that of the last epoch. */
 #ifndef MG_RUN_H
 #define MG_RUN_H
 
@@ -48,6 +51,11 @@ mg_status mg__run_new_dir(char **out, const char *model_name);
 mg_status mg__run_make_dir(const char *dir);
 /* The latest run under runs/ that has weights; MG_ERR_NOT_FOUND says what to do. *out malloc'd. */
 mg_status mg__run_latest(char **out);
+
+/* One process at a time trains in `dir`: takes its lock (flock on the directory, which needs no
+ * file). *lock: close() releases it, as the end of the process does, however it comes.
+ * MG_ERR_NOT_FOUND; MG_ERR_IO: another process has it, the message says which. */
+mg_status mg__run_lock(int *lock, const char *dir);
 
 mg_status mg__run_save_config(const char *dir, const mg_run_config *config);
 mg_status mg__run_load_config(mg_run_config *out, const char *dir);
