@@ -1,6 +1,7 @@
 /* mnist_gpu: finds the command, runs it, and turns its status into the exit code. */
 #define _POSIX_C_SOURCE 200809L /* sigaction */
 #include "cli.h"
+#include "io/json.h"
 #include "options.h"
 #include "term.h"
 #include <errno.h>
@@ -128,6 +129,7 @@ int main(int argc, char **argv)
     fill_standard_descriptors();
     setlocale(LC_CTYPE, ""); /* for the bars; numbers stay in the C locale */
 
+    mg__json_lacks(); /* begins to count */
     mg_status st = run(argc, argv);
     if (st == CLI_HELP_SHOWN) st = MG_OK;
     if (st == MG_OK) st = cli_flush();

@@ -1,6 +1,7 @@
 /* What several commands need: a trained network, pictures for it, and JSON. */
 #include "cli.h"
 #include "io/file.h"
+#include "io/json.h"
 #include "mnist_gpu/image.h"
 #include "mnist_gpu/weights.h"
 #include <math.h>
@@ -69,8 +70,9 @@ mg_status cli_print_json(json_t *root)
 {
     char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(root);
-    if (!text) return mg__fail(MG_ERR_MEMORY, "out of memory for the JSON text");
-    puts(text);
+    /* main() has begun to count. Text of which a part is missing is worse than none. */
+    const mg_status st = mg__json_status(text ? MG_OK : MG_ERR_MEMORY, 0, "JSON");
+    if (!st) puts(text);
     free(text);
-    return MG_OK;
+    return st;
 }

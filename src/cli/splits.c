@@ -1,5 +1,5 @@
-#define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include "splits.h"
+#include "io/text.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ char *cli_splits_text(const cli_splits *s)
     char *text = NULL;
     size_t size;
     double loss, accuracy;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = mg__open_text(&text, &size);
     if (!out) return NULL;
     fprintf(out, "%-12s %8s %10s %12s\n", "", "Images", "Loss", "Accuracy");
     for (int i = 0; i < s->count; i++) {

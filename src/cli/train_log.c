@@ -1,7 +1,8 @@
-#define _POSIX_C_SOURCE 200809L /* localtime_r, open_memstream */
+#define _POSIX_C_SOURCE 200809L /* localtime_r */
 #include "train_log.h"
 #include "io/file.h"
 #include "io/run_files.h"
+#include "io/text.h"
 #include "term.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +80,7 @@ mg_status train_log_begin(train_log *log, int argc, char **argv)
 {
     char *text = NULL;
     size_t size;
-    FILE *line = open_memstream(&text, &size);
+    FILE *line = mg__open_text(&text, &size);
     if (!line) return mg__fail(MG_ERR_MEMORY, "out of memory");
     fprintf(line, "mnist_gpu %s: mnist_gpu train", MG_VERSION_STRING);
     for (int i = 0; i < argc; i++) {

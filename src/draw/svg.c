@@ -1,9 +1,9 @@
 /* SVG 1.1: an element for every call, text as text, images as PNG inside. */
-#define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include "draw/canvas_ops.h"
 #include "image/mosaic.h"
 #include "image/png.h"
 #include "io/file.h"
+#include "io/text.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -146,7 +146,7 @@ mg_status mg__canvas_svg(mg_canvas *c)
     svg *v = calloc(1, sizeof *v);
     c->ops = &ops;
     c->impl = v;
-    if (v) v->stream = open_memstream(&v->text, &v->size);
+    if (v) v->stream = mg__open_text(&v->text, &v->size);
     if (!v || !v->stream) return mg__fail(MG_ERR_MEMORY, "%s: out of memory", c->path);
     fprintf(v->stream,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"

@@ -1,6 +1,7 @@
-#define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include "io/history.h"
 #include "io/file.h"
+#include "io/json.h"
+#include "io/text.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
@@ -77,12 +78,15 @@ static json_t *epoch_json(mg_epoch epoch)
 
 char *mg__history_text(const mg_train_state *state)
 {
+    const unsigned lacks = mg__json_lacks();
     json_t *list = json_array();
     for (int i = 0; i < state->history_count; i++)
         json_array_append_new(list, epoch_json(state->history[i]));
     char *text = json_dumps(list, JSON_COMPACT | JSON_REAL_PRECISION(MG_EXACT_DIGITS));
     json_decref(list);
-    return text;
+    if (mg__json_lacks() == lacks) return text;
+    free(text);
+    return NULL;
 }
 
 static bool read_epoch(mg_epoch *out, const json_t *entry, int number)
@@ -150,10 +154,12 @@ static mg_status write_text(const char *path, void (*print)(FILE *, const mg_tra
     mg_status st;
     char *text = NULL;
     size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
+    const unsigned lacks = mg__json_lacks();
+    FILE *stream = mg__open_text(&text, &size);
     if (!stream) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
     print(stream, state);
     if (fclose(stream)) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
+    MG_TRY(mg__json_status(MG_OK, lacks, path));
     MG_TRY(mg__file_replace(path, &(mg_slice){text, size}, 1));
 out:
     free(text);

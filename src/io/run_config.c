@@ -1,6 +1,7 @@
 /* config.json: what a run was started with. */
 #define _POSIX_C_SOURCE 200809L /* strdup */
 #include "io/file.h"
+#include "io/json.h"
 #include "io/run.h"
 #include "io/run_files.h"
 #include <errno.h>
@@ -135,6 +136,7 @@ mg_status mg__run_save_config(const char *dir, const mg_run_config *config)
 {
     mg_status st;
     char *path = NULL, *text = NULL;
+    const unsigned lacks = mg__json_lacks();
     json_t *root = NULL;
     MG_TRY(mg__run_file(&path, dir, MG_RUN_CONFIG));
     root = json_pack("{s:s, s:s}", "program", "mnist_gpu", "version", MG_VERSION_STRING);
@@ -147,10 +149,12 @@ mg_status mg__run_save_config(const char *dir, const mg_run_config *config)
             MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
     }
     text = readable_text(root);
+    MG_TRY(mg__json_status(MG_OK, lacks, path));
     if (!text) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
     const mg_slice slices[] = {{text, strlen(text)}, {"\n", 1}};
     MG_TRY(mg__file_replace(path, slices, MG_COUNT_OF(slices)));
 out:
+    if (st == MG_ERR_INVALID) st = mg__json_status(st, lacks, path);
     json_decref(root);
     free(text);
     free(path);
@@ -210,6 +214,8 @@ static mg_status fail_field(const field *f, const json_t *value)
     };
     char range[64] = "", shown[MG_SHOWN_SIZE];
     if (!value) return mg__fail(MG_ERR_FORMAT, "\"%s\" is missing", f->key);
+    if (f->kind == TEXT && json_is_string(value)) /* all of them fit */
+        return mg__fail(MG_ERR_MEMORY, "out of memory");
     if (f->max > 0) snprintf(range, sizeof range, " from %.12g to %.12g", f->min, f->max);
     char *found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     const mg_status st = mg__fail(MG_ERR_FORMAT, "\"%s\": expected %s%s, found %s", f->key,
@@ -225,11 +231,13 @@ mg_status mg__run_load_config(mg_run_config *out, const char *dir)
     char *path = NULL, shown[MG_SHOWN_SIZE];
     uint8_t *text = NULL;
     size_t size;
+    const unsigned lacks = mg__json_lacks();
     json_t *root = NULL;
     json_error_t error;
     MG_TRY(mg__run_file(&path, dir, MG_RUN_CONFIG));
     MG_TRY(mg__file_read(&text, &size, path, MAX_CONFIG));
     root = json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &error);
+    MG_TRY(mg__json_status(MG_OK, lacks, path));
     if (!root) MG_FAIL(MG_ERR_FORMAT, "%s:%d: %s", path, error.line, mg__shown(shown, error.text));
     if (!json_is_object(root)) MG_FAIL(MG_ERR_FORMAT, "%s: no JSON object", path);
     for (int i = 0; i < MG_COUNT_OF(fields); i++) {

@@ -1,6 +1,7 @@
 /* The state of a training as a file: the only truth of a run directory. */
 #include "io/file.h"
 #include "io/history.h"
+#include "io/json.h"
 #include "io/run_files.h"
 #include "io/safetensors.h"
 #include "model/spec.h"
@@ -104,6 +105,7 @@ mg_status mg__state_write(const char *path, const mg_model *model, const mg_trai
     enum { FIXED = 3, PAIRS = FIXED + MG_COUNT_OF(scalars) };
     mg_status st;
     char texts[MG_COUNT_OF(scalars)][MG_NUMBER_SIZE];
+    const unsigned lacks = mg__json_lacks();
     char *history = mg__history_text(state);
     const char *metadata[2 * PAIRS] = {"state_version",      STATE_VERSION, "model",
                                        mg_model_text(model), "history",     history};
@@ -113,6 +115,7 @@ mg_status mg__state_write(const char *path, const mg_model *model, const mg_trai
         metadata[2 * (FIXED + i)] = scalars[i].key;
         metadata[2 * (FIXED + i) + 1] = texts[i];
     }
+    MG_TRY(mg__json_status(MG_OK, lacks, path));
     mg_st_tensor tensors[3] = {arena_tensor("params", state->params, state->length)};
     int count = 1;
     for (int i = 0; i < MG_COUNT_OF(slot_names); i++)
@@ -223,6 +226,7 @@ out:
 mg_status mg__state_read(mg_train_state **out, const char *path, const mg_model *model)
 {
     mg_status st;
+    const unsigned lacks = mg__json_lacks();
     mg_safetensors *file = NULL;
     mg_train_state *state = calloc(1, sizeof *state);
     if (!state) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
@@ -230,10 +234,8 @@ mg_status mg__state_read(mg_train_state **out, const char *path, const mg_model 
     if (st == MG_ERR_NOT_FOUND)
         MG_FAIL(st, "%s: not there: no training was saved in this directory", path);
     MG_TRY(st);
-    if ((st = parse_state(state, file, model)) != MG_OK) {
-        mg__fail_in(st, "%s", path);
-        goto out;
-    }
+    if ((st = parse_state(state, file, model)) != MG_OK) mg__fail_in(st, "%s", path);
+    MG_TRY(mg__json_status(st, lacks, path));
     *out = state;
     state = NULL;
 out:

@@ -1,5 +1,6 @@
 #include "io/safetensors.h"
 #include "io/file.h"
+#include "io/json.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdbool.h>
@@ -174,9 +175,8 @@ static mg_status parse_header(json_t **out, const char *text, size_t length)
         return mg__fail(MG_ERR_FORMAT, "the header is no JSON object (not a safetensors file?)");
     *out = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     if (*out) return MG_OK;
-    return mg__fail(json_error_code(&error) == json_error_out_of_memory ? MG_ERR_MEMORY
-                                                                        : MG_ERR_FORMAT,
-                    "header, byte %d: %s", error.position, mg__shown(shown, error.text));
+    return mg__fail(MG_ERR_FORMAT, "header, byte %d: %s", error.position,
+                    mg__shown(shown, error.text));
 }
 
 static mg_status read_entries(mg_safetensors *file, const uint8_t *data, size_t data_size)
@@ -234,13 +234,12 @@ mg_status mg__safetensors_read(mg_safetensors **out, const char *path)
 {
     mg_status st;
     size_t size;
+    const unsigned lacks = mg__json_lacks();
     mg_safetensors *file = calloc(1, sizeof *file);
     if (!file) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
     MG_TRY(mg__file_read(&file->bytes, &size, path, MG_ST_MAX_FILE));
-    if ((st = parse_file(file, size)) != MG_OK) {
-        mg__fail_in(st, "%s", path);
-        goto out;
-    }
+    if ((st = parse_file(file, size)) != MG_OK) mg__fail_in(st, "%s", path);
+    MG_TRY(mg__json_status(st, lacks, path));
     *out = file;
     file = NULL;
 out:
@@ -272,13 +271,12 @@ const char *mg__safetensors_metadata(const mg_safetensors *file, const char *key
 /* ---- writing ---- */
 
 /* json_object_set_new_nocheck with our messages; takes over `value`, which is NULL where it could
- * not be made. jansson makes no text that is not UTF-8. */
+ * not be made. jansson makes no text that is not UTF-8, or none for lack of memory. */
 static mg_status set_entry(json_t *object, const char *key, json_t *value)
 {
     char shown[MG_SHOWN_SIZE];
     if (value && json_object_set_new(object, key, value) == 0) return MG_OK;
-    return mg__fail(MG_ERR_INVALID, "header: \"%s\" is not UTF-8 (or memory ran out)",
-                    mg__shown(shown, key));
+    return mg__fail(MG_ERR_INVALID, "header: \"%s\" is not UTF-8", mg__shown(shown, key));
 }
 
 static json_t *shape_json(const mg_st_tensor *tensor)
@@ -333,10 +331,13 @@ static mg_status header_text(char **out, size_t *length, const mg_st_tensor *ten
     text = malloc(padded);
     if (!text) MG_FAIL(MG_ERR_MEMORY, "out of memory");
     memset(text, ' ', padded);
-    json_dumpb(header, text, bare, JSON_COMPACT);
+    if (json_dumpb(header, text, bare, JSON_COMPACT) != bare)
+        MG_FAIL(MG_ERR_MEMORY, "out of memory");
     *out = text;
     *length = padded;
+    text = NULL;
 out:
+    free(text);
     json_decref(header);
     return st;
 }
@@ -347,12 +348,12 @@ mg_status mg__safetensors_write(const char *path, const mg_st_tensor *tensors, i
     mg_status st;
     char *header = NULL;
     size_t length = 0;
+    const unsigned lacks = mg__json_lacks();
     mg_slice *slices = calloc((size_t)count + 2, sizeof *slices);
     if (!slices) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
-    if ((st = header_text(&header, &length, tensors, count, metadata, pairs)) != MG_OK) {
+    if ((st = header_text(&header, &length, tensors, count, metadata, pairs)) != MG_OK)
         mg__fail_in(st, "%s", path);
-        goto out;
-    }
+    MG_TRY(mg__json_status(st, lacks, path));
     const uint64_t header_size = length;
     slices[0] = (mg_slice){&header_size, sizeof header_size};
     slices[1] = (mg_slice){header, length};

@@ -1,7 +1,7 @@
-#define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include "io/tensorboard.h"
 #include "io/file.h"
 #include "io/run_files.h"
+#include "io/text.h"
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -152,7 +152,7 @@ static mg_status write_run(const char *dir, const char *run, const scalar *scala
     double time = started;
     MG_TRY(mg__run_file(&run_dir, dir, run));
     MG_TRY(mg__run_file(&path, run_dir, MG_RUN_EVENTS));
-    FILE *stream = open_memstream(&bytes, &size);
+    FILE *stream = mg__open_text(&bytes, &size);
     if (!stream) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
     write_version(stream, started);
     for (int i = 0; i < state->history_count; i++) {

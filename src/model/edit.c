@@ -1,6 +1,6 @@
 /* A model with another first or last line: its text is changed and parsed again. */
-#define _POSIX_C_SOURCE 200809L /* open_memstream */
 #include "model/spec.h"
+#include "io/text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@ static mg_status parse_parts(mg_model **out, const char *first, const char *midd
 {
     char *text = NULL;
     size_t size;
-    FILE *parts = open_memstream(&text, &size);
+    FILE *parts = mg__open_text(&text, &size);
     if (!parts) return mg__fail(MG_ERR_MEMORY, "out of memory for the model text");
     fprintf(parts, "%s%.*s%s\n", first, (int)middle_length, middle, last);
     mg_status st = fclose(parts) ? mg__fail(MG_ERR_MEMORY, "out of memory for the model text")

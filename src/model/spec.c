@@ -3,6 +3,7 @@
  * output shape. */
 #include "model/spec.h"
 #include "io/file.h"
+#include "io/text.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -325,7 +326,7 @@ static void print_arg(FILE *out, const mg_layer *l, const mg_arg *arg)
 static mg_status write_text(mg_model *m)
 {
     size_t size;
-    FILE *out = open_memstream(&m->text, &size);
+    FILE *out = mg__open_text(&m->text, &size);
     if (!out) return mg__fail(MG_ERR_MEMORY, "out of memory for the model text");
     for (int i = 0; i < m->layer_count; i++) {
         const mg_layer_type *type = mg_layer_types[m->layers[i].kind];

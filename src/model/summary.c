@@ -1,5 +1,6 @@
 /* Models as tables, for people. */
 #include "model/cost.h"
+#include "io/text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ mg_status mg_model_summary(char **out, const mg_model *m)
     const mg_cost sum = mg__model_cost(m, 1, 0);
     char number[32], work[32];
     size_t size;
-    FILE *f = open_memstream(out, &size);
+    FILE *f = mg__open_text(out, &size);
     if (!f) return mg__fail(MG_ERR_MEMORY, "out of memory for the summary");
     fprintf(f, "Model: %s\n%s\n%-16s %-14s %12s %16s\n%s\n", m->name, rule, "Layer", "Output",
             "Parameters", "FLOPs per image", rule);
@@ -72,7 +73,7 @@ mg_status mg__cost_table(char **out, const mg_model *m, int batch, const char *o
     const mg_cost sum = mg__model_cost(m, batch, slots);
     char total[32];
     size_t size;
-    FILE *f = open_memstream(out, &size);
+    FILE *f = mg__open_text(out, &size);
     if (!f) return mg__fail(MG_ERR_MEMORY, "out of memory for the summary");
     fprintf(f, "Training with %s, batches of %d\n%s\n%-16s %17s %10s %10s %10s %11s\n%s\n",
             optimizer, batch, rule, "Layer", "FLOPs per step", "Parameters", "Gradients",
