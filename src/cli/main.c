@@ -126,6 +126,7 @@ int main(int argc, char **argv)
     /* `mnist_gpu ... | head` ends without a word, but in order: a training is saved first. */
     const struct sigaction on_closed_pipe = {.sa_handler = note_closed_pipe};
     sigaction(SIGPIPE, &on_closed_pipe, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a file larger than ulimit -f: write() says so */
     fill_standard_descriptors();
     setlocale(LC_CTYPE, ""); /* for the bars; numbers stay in the C locale */
 
