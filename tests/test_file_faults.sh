@@ -6,7 +6,9 @@ set -u
 shopt -s nullglob
 [ $# = 3 ] || { echo "usage: $0 PROGRAM LIBRARY STRIDE" >&2; exit 2; }
 [ -w /dev/shm ] && export TMPDIR=/dev/shm # where fsync is quick
-library=$(realpath "$2") stride=$3
+stride=$3
+# AddressSanitizer, where the program has it, is to be loaded first.
+library="$(ldd "$1" | awk '/libasan/ { print $3 }') $(realpath "$2")"
 # shellcheck source=tests/program.sh
 . "$(dirname "$0")/program.sh" "$1"
 printf 'input 1x28x28\navgpool size=7\ndense out=10\nsoftmax_xent\n' >net
@@ -189,6 +191,52 @@ sweep_outputs "eval --confusion" eval whole --data tiny --confusion made/matrix.
 sweep_outputs "predict --save-input" predict 3.pgm --weights whole --save-input made/seen.png
 sweep_outputs "plot" plot whole --out made/curves.svg
 sweep_outputs "grid" grid whole --data tiny --out made/grid.svg
+
+# ---- a download (in the long form alone: each takes a second) ----
+
+# Of a set that lacks its smallest file. A part of it may stay: the next download completes it.
+download() {
+    local port n tried=0 fault
+    mkdir set
+    cp "$MNIST_GPU_DATA"/t*-ubyte.gz set
+    (cd "$MNIST_GPU_DATA" && exec python3 -u -m http.server 0 --bind 127.0.0.1) >server.log 2>&1 &
+    trap 'kill '$!'; rm -rf "$work"' EXIT
+    until port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' server.log) && [ -n "$port" ]; do sleep 0.1; done
+    local command=("$program" data download --out set --mirror "http://127.0.0.1:$port/")
+    rm set/t10k-labels*
+    faulty 0 EIO "${command[@]}"
+    exits 0
+    check_order
+    # shellcheck disable=SC2013 # numbers
+    for n in $(awk '/t10k-labels.*part/ || /(open|fsync) set$/ { print $1 }' calls); do
+        rm -f set/t10k-labels*
+        faulty "$n" EIO "${command[@]}"
+        fault="$last: $(grep failed calls)"
+        last=$fault
+        tried=$((tried + 1))
+        grep -q "close.* failed" calls || exits 1 'cannot .*: Input/output error$' # close: it is on the disk
+        run "${command[@]}"
+        last="download after $fault"
+        exits 0
+        check "no part is left" [ -z "$(find set -name '*.part')" ]
+        same set/t10k-labels-idx1-ubyte.gz "$MNIST_GPU_DATA/t10k-labels-idx1-ubyte.gz"
+    done
+    for n in EINTR short; do
+        rm -f set/t10k-labels*
+        faulty 1+ $n "${command[@]}"
+        exits 0
+        same set/t10k-labels-idx1-ubyte.gz "$MNIST_GPU_DATA/t10k-labels-idx1-ubyte.gz"
+    done
+    echo "data download: $tried faults"
+}
+if [ "$stride" = 1 ]; then
+    if [ -e "${MNIST_GPU_DATA:-}/t10k-labels-idx1-ubyte.gz" ] && command -v python3 >/dev/null &&
+        "$program" info | grep -q libcurl; then
+        download
+    else
+        skip "faults of a download: needs MNIST's .gz in MNIST_GPU_DATA, python3 and libcurl"
+    fi
+fi
 
 echo "$checks checks, $failures failed"
 [ "$failures" = 0 ]

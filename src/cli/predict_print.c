@@ -125,6 +125,7 @@ static void put_digit(json_t *object, const predict_digit *d, const predict_shap
     json_object_set_new(object, "top", ranked);
 }
 
+/* NULL: out of memory; what jansson lacks is known to cli_print_json. */
 static json_t *picture_json(const predict_picture *p, const predict_shape *s, const predict_args *a)
 {
     json_t *object = json_pack("{s:o}", "image", cli_json_text(p->path));
@@ -134,13 +135,17 @@ static json_t *picture_json(const predict_picture *p, const predict_shape *s, co
         put_digit(object, p->digits, s, a);
     } else {
         char *text = row_text(p, s, a);
+        if (!text) {
+            json_decref(object);
+            return NULL;
+        }
         json_t *digits = json_array();
         for (int i = 0; i < p->count; i++) {
             json_t *digit = json_object();
             put_digit(digit, &p->digits[i], s, a);
             json_array_append_new(digits, digit);
         }
-        json_object_set_new(object, "text", text ? cli_json_text(text) : NULL);
+        json_object_set_new(object, "text", cli_json_text(text));
         json_object_set_new(object, "digits", digits);
         free(text);
     }
@@ -153,14 +158,19 @@ mg_status predict_print(const predict_picture *pictures, int count, const predic
     mg_status st = MG_OK;
     json_t *list = a->json ? json_array() : NULL;
     int unread = 0;
+    bool lacking = false;
     for (int i = 0; i < count && !st; i++) {
         const predict_picture *p = &pictures[i];
         unread += p->error != NULL;
         if (a->json)
-            json_array_append_new(list, picture_json(p, s, a));
+            lacking |= json_array_append_new(list, picture_json(p, s, a)) != 0;
         else if (!p->error)
             st = a->multi ? print_row(p, s, a) : print_single(p, s, a);
         if (p->error && count > 1) cli_report(p->error);
+    }
+    if (lacking) {
+        json_decref(list);
+        return mg__fail(MG_ERR_MEMORY, "out of memory for the JSON text");
     }
     if (a->json) st = cli_print_json(list);
     if (st || !unread) return st;

@@ -43,7 +43,7 @@ static mg_status fetch_part(const download *d, const char *url, bool resume, boo
     if (st == MG_ERR_IO) mg__fail_in(st, "%s", d->part);
     if (st != MG_OK && lseek(fd, 0, SEEK_END) == 0) unlink(d->part); /* nothing has arrived */
     if (st != MG_OK) goto out;
-    if (fsync(fd)) MG_FAIL(MG_ERR_IO, "%s: cannot write: fsync: %s", d->part, strerror(errno));
+    if (!mg__sync(fd)) MG_FAIL(MG_ERR_IO, "%s: cannot write: fsync: %s", d->part, strerror(errno));
     st = mg__known_check(d->set, d->part, d->file);
 out:
     if (fd >= 0) close(fd);

@@ -68,7 +68,7 @@ static bool write_all(int fd, const uint8_t *bytes, size_t size)
     return true;
 }
 
-static bool sync_file(int fd)
+bool mg__sync(int fd)
 {
     int failed;
     do failed = fsync(fd);
@@ -81,7 +81,7 @@ static bool close_file(int fd) { return close(fd) == 0 || errno == EINTR; }
 
 /* Of a directory: makes the names in it last. EINVAL: a file system whose directories cannot be
  * synced, and need not be. */
-static bool sync_dir(int fd) { return sync_file(fd) || errno == EINVAL; }
+static bool sync_dir(int fd) { return mg__sync(fd) || errno == EINVAL; }
 
 /* ---- reading ---- */
 
@@ -193,7 +193,7 @@ mg_status mg__file_replace(const char *path, const mg_slice *slices, int count)
     for (int i = 0; i < count; i++)
         if (!write_all(fd, slices[i].bytes, slices[i].size))
             MG_FAIL(MG_ERR_IO, "%s: cannot write: %s", path, strerror(errno));
-    if (!sync_file(fd)) MG_FAIL(MG_ERR_IO, "%s: cannot write: fsync: %s", path, strerror(errno));
+    if (!mg__sync(fd)) MG_FAIL(MG_ERR_IO, "%s: cannot write: fsync: %s", path, strerror(errno));
     const bool closed = close_file(fd);
     fd = -1;
     if (!closed) MG_FAIL(MG_ERR_IO, "%s: cannot write: close: %s", path, strerror(errno));

@@ -38,6 +38,9 @@ mg_status mg__file_find(bool *there, struct stat *info, const char *path);
 /* open() for this program alone (O_CLOEXEC), again after a signal; `dir` may be AT_FDCWD. */
 int mg__open_at(int dir, const char *path, int flags);
 
+/* fsync(), again after a signal; false: errno says why. */
+bool mg__sync(int fd);
+
 /* After a rename or the like: makes the name `path` last, by fsync of the directory it lies in. */
 mg_status mg__sync_parent(const char *path);
 
