@@ -35,12 +35,18 @@ struct softmax_xent {
         float sum = 0, all = 0;
         for (int k = lane; k < classes; k += 32) {
             sum += expf(x[k] - largest);
-            all += largest - x[k];
+            all += distance(largest, x[k], spread);
         }
         sum = warp_sum(sum);
         all = warp_sum(all);
         for (int k = lane; k < classes; k += 32) y[k] = expf(x[k] - largest) / sum;
-        return logf(sum) + (on_label * (largest - x[label]) + spread * all);
+        return logf(sum) + (distance(largest, x[label], on_label) + all);
+    }
+
+    /* factor (largest - x), with halves, for the difference itself may be infinite. */
+    static __device__ float distance(float largest, float x, float factor)
+    {
+        return 2.0f * factor * (0.5f * largest - 0.5f * x);
     }
 
     /* Of the row's loss, with respect to x. */
@@ -68,7 +74,7 @@ struct mse {
 
     __device__ float gradient(float x, float, bool is_label, int classes) const
     {
-        return 2.0f * (x - (is_label ? 1.0f : 0.0f)) / (float)classes;
+        return 2.0f / (float)classes * (x - (is_label ? 1.0f : 0.0f));
     }
 
     /* A NaN stays one. */

@@ -67,26 +67,26 @@ static __global__ void __launch_bounds__(THREADS) rmsprop(mg_update u)
     }
 }
 
-/* Block p sums part p of the squares. */
+/* Block p computes part p's norm. In double, for a float's square may be beyond a float. */
 static __global__ void __launch_bounds__(THREADS)
-    sum_squares(float *__restrict__ sums, const float *__restrict__ x, size_t length)
+    part_norms(float *__restrict__ norms, const float *__restrict__ x, size_t length)
 {
     const size_t end = (blockIdx.x + 1) * length / MG_CLIP_PARTS;
-    float sum = 0;
+    double sum = 0;
     for (size_t i = blockIdx.x * length / MG_CLIP_PARTS + threadIdx.x; i < end; i += THREADS)
-        sum += x[i] * x[i];
+        sum += (double)x[i] * x[i];
     sum = block_sum(sum);
-    if (threadIdx.x == 0) sums[blockIdx.x] = sum;
+    if (threadIdx.x == 0) norms[blockIdx.x] = (float)sqrt(sum);
 }
 
 /* One block, a thread per part. */
 static __global__ void __launch_bounds__(THREADS) clip_factor(float *clip, float clip_norm)
 {
     static_assert((int)MG_CLIP_PARTS == (int)THREADS, "");
-    const float sum = block_sum(clip[1 + threadIdx.x]);
+    const double part = clip[1 + threadIdx.x], sum = block_sum(part * part);
     if (threadIdx.x != 0) return;
-    const float factor = clip_norm / (sqrtf(sum) + 1e-6f);
-    clip[0] = factor > 1.0f ? 1.0f : factor;
+    const double factor = clip_norm / (sqrt(sum) + 1e-6);
+    clip[0] = factor > 1 ? 1.0f : (float)factor;
 }
 
 cudaError_t mg__launch_adam(const mg_update *u, cudaStream_t stream)
@@ -108,7 +108,7 @@ cudaError_t mg__launch_rmsprop(const mg_update *u, cudaStream_t stream)
 cudaError_t mg__launch_clip_norm(const mg_update *u, cudaStream_t stream)
 {
     const cudaError_t e =
-        LAUNCH(sum_squares, MG_CLIP_PARTS, THREADS, 0, stream, u->clip + 1, u->dw, u->length);
+        LAUNCH(part_norms, MG_CLIP_PARTS, THREADS, 0, stream, u->clip + 1, u->dw, u->length);
     if (e != cudaSuccess) return e;
     return LAUNCH(clip_factor, 1, THREADS, 0, stream, u->clip, u->spec.clip_norm);
 }

@@ -30,7 +30,7 @@ typedef struct mg_optimizer_spec {
     float clip_value, clip_norm; /* at most one of them */
 } mg_optimizer_spec;
 
-enum { MG_CLIP_PARTS = 256 }; /* sums that clip_norm() may keep beside its result */
+enum { MG_CLIP_PARTS = 256 }; /* norms of parts that clip_norm() may keep beside its result */
 
 /* One optimizer step over an arena, or a part of one, as PyTorch's optimizers compute it. They see
  *     g = dw clip[0]                      with clip_norm
@@ -41,6 +41,7 @@ enum { MG_CLIP_PARTS = 256 }; /* sums that clip_norm() may keep beside its resul
  *   Adam (Kingma & Ba 2015, algorithm 1):
  *     m = m + (1 - beta1)(g - m)          v = beta2 v + (1 - beta2) g g
  *     w = w - lr / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+ *     A gradient whose square is beyond a float makes v infinite, and w stands still.
  *   AdamW (Loshchilov & Hutter 2019, algorithm 2): w = (1 - lr weight_decay) w, then as Adam.
  *   SGD (Sutskever et al. 2013):
  *     buf = momentum buf + g              (buf is 0 before the first step)

@@ -236,7 +236,9 @@ check "a run of its own under runs/" [ "$(echo runs/*-tiny.net/best.safetensors 
 train --init a --epochs 1 --max-steps 1 --quiet --out from_a
 exits 0 'from_a/last.safetensors (before the end of the first epoch)'
 train --model deep.net --lr 1e30 --epochs 50 --optimizer sgd --out wild
-exits 1 'not finite.*lower learning rate'
+exits 1 'epoch 1, step [0-9]*: the loss is not finite (.*lower learning rate than 1e+30'
+check "it says where that began" grep -q '; first in step [0-9]*: the output of [a-z]*[0-9],' err
+check "and what is left" grep -q 'image [0-9]* of the batch, is [a-z]*; .*; wild keeps epoch 0$' err
 check "the log says why it ended" grep -q "^$stamp  .*not finite" wild/log.txt
 run "$program" eval wild --data tiny
 exits 0

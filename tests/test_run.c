@@ -521,6 +521,31 @@ static void hostile_state_tensors(void **unused)
     scratch_remove("r");
 }
 
+/* Numbers that are none are not gone on with. */
+static void state_that_is_not_finite(void **unused)
+{
+    (void)unused;
+    mg_model *model = parse(MODEL);
+    mg_train_state *state = make_state(model, 1, 1), *back = NULL;
+    float *const arenas[] = {state->params, state->slots[0], state->slots[1]};
+    static const char *const names[] = {"params", "slot0", "slot1"};
+    char message[120];
+    for (int i = 0; i < MG_COUNT_OF(arenas); i++) {
+        float *const value = &arenas[i][mg__model_tensor(model, 2)->offset + 5], good = *value;
+        *value = i ? INFINITY : NAN;
+        save("r", model, state);
+        *value = good;
+        assert_int_equal(mg__run_load(&back, "r", model, &outputs), MG_ERR_NUMERIC);
+        snprintf(message, sizeof message,
+                 "r/state.safetensors: %s: tensor \"dense2.weight\": value 5 is not finite (%s)",
+                 names[i], i ? "inf" : "nan");
+        assert_message(message);
+    }
+    mg_train_state_free(state);
+    mg_model_free(model);
+    scratch_remove("r");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -535,6 +560,7 @@ int main(void)
         cmocka_unit_test(state_of_another_model),
         cmocka_unit_test(hostile_state_metadata),
         cmocka_unit_test(hostile_state_tensors),
+        cmocka_unit_test(state_that_is_not_finite),
     };
     return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }

@@ -93,7 +93,8 @@ mg_status mg_trainer_create(mg_trainer **out, mg_backend *backend, const mg_mode
 void mg_trainer_free(mg_trainer *trainer); /* NULL is fine */
 
 /* Trains from where the trainer is to the end. MG_ERR_INTERRUPTED: stop() said so, the step was
- * finished and the trainer can be saved and go on; MG_ERR_NUMERIC: a loss that is not finite. */
+ * finished and the trainer can be saved and go on; MG_ERR_NUMERIC: a loss that is not finite, see
+ * mg_trainer_trace. */
 mg_status mg_trainer_run(mg_trainer *trainer, const mg_train_hooks *hooks);
 
 /* What ends the training where the trainer is now. */
@@ -126,6 +127,15 @@ mg_status mg_trainer_save(mg_trainer *trainer, mg_train_state **out);
 /* Sets the state; MG_ERR_MISMATCH if lengths differ. Copies. */
 mg_status mg_trainer_restore(mg_trainer *trainer, const mg_train_state *state);
 void mg_train_state_free(mg_train_state *state); /* NULL is fine */
+
+/* MG_ERR_NUMERIC says that a number of the state is not finite, and which. */
+mg_status mg_trainer_check_state(const mg_trainer *trainer, const mg_train_state *state);
+
+/* Where numbers first went wrong: goes back to `from`, a state of this training, and repeats its
+ * epoch step by step up to where the trainer was, looking at all that each step writes.
+ * MG_ERR_NUMERIC names the step, the buffer and the first number that is not finite; MG_OK: there
+ * is none. The trainer is then anywhere between: restore a state, or free it. */
+mg_status mg_trainer_trace(mg_trainer *trainer, const mg_train_state *from);
 
 /* The parameters, running statistics of batchnorm included: [mg_model_arena_length()] floats,
  * tensors at their offsets. */

@@ -363,7 +363,7 @@ static mg_status open_device(train_run *run, const train_args *a)
 
 static mg_status draw_curves(train_run *run)
 {
-    if (run->best_epoch) return mg__curves_save_run(run->dir);
+    if (run->saved->best_epoch) return mg__curves_save_run(run->dir);
     return train_log_say(&run->log, true, "no curves before the end of the first epoch\n");
 }
 

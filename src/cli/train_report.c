@@ -70,14 +70,15 @@ mg_status train_report_epoch(train_run *run, const mg_epoch *epoch)
 static mg_status say_saved(train_run *run, const char *path)
 {
     char when[48];
-    if (run->config.outputs.best && run->best_epoch)
-        snprintf(when, sizeof when, "epoch %d", run->best_epoch);
-    else if (run->epoch == 0)
+    const mg_train_state *saved = run->saved;
+    if (run->config.outputs.best && saved->best_epoch)
+        snprintf(when, sizeof when, "epoch %d", saved->best_epoch);
+    else if (saved->epoch == 0)
         snprintf(when, sizeof when, "before the end of the first epoch");
-    else if (run->config.outputs.last && run->cursor)
-        snprintf(when, sizeof when, "within epoch %u", run->epoch + 1);
+    else if (run->config.outputs.last && saved->cursor)
+        snprintf(when, sizeof when, "within epoch %u", saved->epoch + 1);
     else
-        snprintf(when, sizeof when, "epoch %u", run->epoch);
+        snprintf(when, sizeof when, "epoch %u", saved->epoch);
     return train_log_say(&run->log, true, "saved: %s (%s)\n", path, when);
 }
 
@@ -111,7 +112,7 @@ mg_status train_report_result(train_run *run, const train_data *data)
 {
     mg_status st;
     cli_network best = {0};
-    if (run->epoch == 0 && !run->config.outputs.last)
+    if (run->saved->epoch == 0 && !run->config.outputs.last)
         return train_log_say(&run->log, true, "saved: %s (no weights: no epoch has ended)\n",
                              run->dir);
     MG_TRY(cli_network_load(&best, run->dir, NULL));

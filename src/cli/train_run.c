@@ -2,7 +2,6 @@
 #include "train_report.h"
 #include "io/file.h"
 #include "term.h"
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,33 +39,23 @@ static void catch_signals(void)
 
 /* ---- trainer and run directory ---- */
 
+static void keep_saved(train_run *run, mg_train_state *state)
+{
+    mg_train_state_free(run->saved);
+    run->saved = state;
+}
+
 /* A step can spoil the weights after its loss was still finite; such weights replace no good ones.
  */
-static mg_status check_finite(const mg_train_state *state)
-{
-    for (size_t i = 0; i < state->length; i++)
-        if (!isfinite(state->params[i]))
-            return mg__fail(MG_ERR_NUMERIC,
-                            "a weight is not finite after step %llu: try a lower learning rate",
-                            (unsigned long long)state->step);
-    return MG_OK;
-}
-
-static void note_position(train_run *run, const mg_train_state *state)
-{
-    run->best_epoch = state->best_epoch;
-    run->epoch = state->epoch;
-    run->cursor = state->cursor;
-}
-
 static mg_status save(train_run *run)
 {
     mg_status st;
     mg_train_state *state = NULL;
     MG_TRY(mg_trainer_save(run->trainer, &state));
-    MG_TRY(check_finite(state));
+    MG_TRY(mg_trainer_check_state(run->trainer, state));
     MG_TRY(mg__run_save(run->dir, run->model, state, &run->config.outputs));
-    note_position(run, state);
+    keep_saved(run, state);
+    state = NULL;
 out:
     mg_train_state_free(state);
     return st;
@@ -130,10 +119,23 @@ mg_status train_run_resume(train_run *run)
     MG_TRY(mg_trainer_restore(run->trainer, state));
     MG_TRY(mg__run_save_config(run->dir, &run->config));
     MG_TRY(open_old_log(run, state));
-    note_position(run, state);
+    keep_saved(run, state);
+    state = NULL;
 out:
     mg_train_state_free(state);
     return st;
+}
+
+/* Adds to the message where the numbers went wrong: every step since the state last saved can be
+ * repeated, so that nothing needs to be looked at in steps that go well. */
+static mg_status explain(train_run *run)
+{
+    char what[400], where[400] = "";
+    snprintf(what, sizeof what, "%s", mg_last_error());
+    if (mg_trainer_trace(run->trainer, run->saved) == MG_ERR_NUMERIC)
+        snprintf(where, sizeof where, "; first in %s", mg_last_error());
+    return mg__fail(MG_ERR_NUMERIC, "%s%s; %s keeps epoch %u", what, where, run->dir,
+                    run->saved->epoch);
 }
 
 mg_status train_run_go(train_run *run)
@@ -149,6 +151,7 @@ mg_status train_run_go(train_run *run)
     const bool interrupted = st == MG_ERR_INTERRUPTED;
     if (st == MG_OK || interrupted) st = save(run); /* the end may lie within an epoch */
     restore_signals();
+    if (st == MG_ERR_NUMERIC) st = explain(run);
     if (!st && mg_trainer_end(run->trainer) == MG_TRAIN_PATIENCE)
         st = train_log_say(&run->log, run->verbose > 0,
                            "stopped early: no better %s in %d epoch%s\n", o->monitor, o->patience,
@@ -173,6 +176,7 @@ mg_status train_run_end(train_run *run, mg_status st)
 void train_run_free(train_run *run)
 {
     train_log_free(&run->log);
+    mg_train_state_free(run->saved);
     mg_trainer_free(run->trainer);
     mg_backend_close(run->backend);
     mg_model_free(run->model);

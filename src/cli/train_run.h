@@ -14,9 +14,8 @@ typedef struct train_run {
     char *dir; /* NULL until train_run_create */
     int lock;  /* on it (mg__run_lock); -1 until then */
     train_log log;
-    int best_epoch;         /* of the state last saved or loaded, as the two that follow */
-    uint32_t epoch, cursor; /* epochs finished; images of the present one already used */
-    int verbose;            /* 0: the test result only; 1: a bar and a line per epoch; 2: no bar */
+    mg_train_state *saved; /* last, or loaded; NULL before */
+    int verbose;           /* 0: the test result only; 1: a bar and a line per epoch; 2: no bar */
     bool resumed;
 } train_run;
 
@@ -34,7 +33,8 @@ mg_status train_run_create(train_run *run, const char *dir);
 mg_status train_run_resume(train_run *run);
 
 /* Trains to the end, saving after every epoch and at the end. SIGINT or SIGTERM: finishes the step,
- * saves, MG_ERR_INTERRUPTED; a second one kills. MG_ERR_NUMERIC: what was last saved is kept. */
+ * saves, MG_ERR_INTERRUPTED; a second one kills. MG_ERR_NUMERIC: what was last saved is kept, and
+ * the message says where a number first was not finite. */
 mg_status train_run_go(train_run *run);
 
 /* Writes the log's last line, which says how `st` came; returns `st`, with its message. */

@@ -69,8 +69,9 @@ typedef struct norm_job {
     const mg_cpu *cpu;
 } norm_job;
 
-/* Parts of blocks of 64 floats, whatever the number of threads. */
-static void sum_parts(void *ctx, int thread, long first, long end)
+/* The norms of parts of blocks of 64 floats, whatever the number of threads; a square may be beyond
+ * a float. */
+static void part_norms(void *ctx, int thread, long first, long end)
 {
     const norm_job *j = ctx;
     const mg_update *u = j->update;
@@ -78,8 +79,8 @@ static void sum_parts(void *ctx, int thread, long first, long end)
     (void)thread;
     for (size_t p = (size_t)first; p < (size_t)end; p++) {
         const size_t from = p * blocks / MG_CLIP_PARTS, to = (p + 1) * blocks / MG_CLIP_PARTS;
-        u->clip[1 + p] =
-            (float)j->cpu->isa->element->sum_squares(u->dw + 64 * from, 64 * (to - from));
+        const double sum = j->cpu->isa->element->sum_squares(u->dw + 64 * from, 64 * (to - from));
+        u->clip[1 + p] = (float)sqrt(sum);
     }
 }
 
@@ -87,8 +88,8 @@ static mg_status clip_norm(mg_backend *be, const mg_update *u)
 {
     const mg_cpu *cpu = (const mg_cpu *)be;
     double sum = 0;
-    mg__team_for(cpu->team, MG_CLIP_PARTS, sum_parts, &(norm_job){u, cpu});
-    for (int p = 1; p <= MG_CLIP_PARTS; p++) sum += u->clip[p];
+    mg__team_for(cpu->team, MG_CLIP_PARTS, part_norms, &(norm_job){u, cpu});
+    for (int p = 1; p <= MG_CLIP_PARTS; p++) sum += (double)u->clip[p] * u->clip[p];
     const double factor = u->spec.clip_norm / (sqrt(sum) + 1e-6);
     u->clip[0] = factor > 1 ? 1 : (float)factor;
     return MG_OK;

@@ -10,10 +10,10 @@ static double row(const mg_layer *l, float *y, const float *x, int label, int be
     double sum = 0, all = 0;
     for (int k = 0; k < classes; k++) {
         sum += y[k] = expf(x[k] - max);
-        all += x[k] - max;
+        all += (double)x[k] - max;
     }
     for (int k = 0; k < classes; k++) y[k] = (float)(y[k] / sum);
-    return (float)(log(sum) - ((1 - s) * (x[label] - max) + s / classes * all));
+    return (float)(log(sum) - ((1 - s) * ((double)x[label] - max) + s / classes * all));
 }
 
 static void gradient(const mg_layer *l, float *dx, const float *x, const float *y, int label)

@@ -174,8 +174,9 @@ static mg_status read_scalars(mg_train_state *state, const mg_safetensors *file)
 
 /* *out is NULL if the file has no such tensor. */
 static mg_status read_arena(float **out, const mg_safetensors *file, const char *name,
-                            size_t length)
+                            const mg_model *model)
 {
+    const size_t length = model->arena_length;
     char shape[MG_ST_SHAPE_SIZE];
     const mg_st_tensor *found = mg__safetensors_find(file, name);
     *out = NULL;
@@ -186,7 +187,8 @@ static mg_status read_arena(float **out, const mg_safetensors *file, const char 
     *out = malloc(found->size + 1);
     if (!*out) return mg__fail(MG_ERR_MEMORY, "out of memory");
     memcpy(*out, found->data, found->size);
-    return MG_OK;
+    const mg_status st = mg__model_check_finite(model, *out);
+    return st ? mg__fail_in(st, "%s", name) : MG_OK;
 }
 
 static mg_status read_arenas(mg_train_state *state, const mg_safetensors *file,
@@ -194,10 +196,10 @@ static mg_status read_arenas(mg_train_state *state, const mg_safetensors *file,
 {
     mg_status st;
     state->length = model->arena_length;
-    MG_TRY(read_arena(&state->params, file, "params", state->length));
+    MG_TRY(read_arena(&state->params, file, "params", model));
     if (!state->params) MG_FAIL(MG_ERR_FORMAT, "tensor \"params\" is missing");
     for (int i = 0; i < MG_COUNT_OF(slot_names); i++)
-        MG_TRY(read_arena(&state->slots[i], file, slot_names[i], state->length));
+        MG_TRY(read_arena(&state->slots[i], file, slot_names[i], model));
     if (file->count != 1 + !!state->slots[0] + !!state->slots[1] ||
         (state->slots[1] && !state->slots[0]))
         MG_FAIL(MG_ERR_FORMAT, "tensors other than params, slot0, slot1, or slot1 without slot0");

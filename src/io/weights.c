@@ -3,7 +3,6 @@
 #include "io/safetensors.h"
 #include "model/spec.h"
 #include <inttypes.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,18 +116,15 @@ static mg_status check_no_extras(const mg_safetensors *file, const mg_model *mod
  * file and its padding. */
 static mg_status fill_arena(float **out, const mg_safetensors *file, const mg_model *model)
 {
-    mg_status st = MG_OK;
+    mg_status st;
     float *params = calloc(model->arena_length + 1, sizeof *params);
     if (!params) MG_FAIL(MG_ERR_MEMORY, "out of memory");
     for (int i = 0; i < mg__model_tensor_count(model); i++) {
         const mg_tensor *tensor = mg__model_tensor(model, i);
         const mg_st_tensor *found = mg__safetensors_find(file, tensor->name);
-        float *values = params + tensor->offset;
-        memcpy(values, found->data, found->size);
-        for (size_t j = 0; j < tensor->count; j++)
-            if (!isfinite(values[j]))
-                MG_FAIL(MG_ERR_NUMERIC, "tensor \"%s\": value %zu is not finite", tensor->name, j);
+        memcpy(params + tensor->offset, found->data, found->size);
     }
+    MG_TRY(mg__model_check_finite(model, params));
     *out = params;
     params = NULL;
 out:

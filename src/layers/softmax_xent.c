@@ -8,7 +8,8 @@
  *     dx[n][k] = (y[n][k] - t[n][k]) / rows            for the valid rows, else 0
  *
  * Goodfellow, Bengio & Courville 2016, eq. 6.29 and section 6.2.2.3; subtracting the maximum keeps
- * exp from overflowing. Smoothing: Szegedy et al. 2016, section 7, as PyTorch's label_smoothing. */
+ * exp from overflowing; where two outputs differ by more than a float can hold, so may the loss.
+ * Smoothing: Szegedy et al. 2016, section 7, as PyTorch's label_smoothing. */
 #include "layers/loss.h"
 #include <math.h>
 
@@ -31,11 +32,12 @@ static double row(const mg_layer *l, float *y, const float *x, int label, int be
 {
     const int classes = l->out.c;
     const double s = l->args.softmax_xent.smoothing;
+    const double max = x[best];
     double sum = 0, all = 0;
-    for (int k = 0; k < classes; k++) sum += exp((double)x[k] - x[best]);
-    for (int k = 0; k < classes; k++) y[k] = (float)(exp((double)x[k] - x[best]) / sum);
-    for (int k = 0; k < classes; k++) all += x[k];
-    return log(sum) + x[best] - ((1 - s) * x[label] + s / classes * all);
+    for (int k = 0; k < classes; k++) sum += exp(x[k] - max);
+    for (int k = 0; k < classes; k++) y[k] = (float)(exp(x[k] - max) / sum);
+    for (int k = 0; k < classes; k++) all += x[k] - max;
+    return log(sum) - ((1 - s) * (x[label] - max) + s / classes * all);
 }
 
 static void gradient(const mg_layer *l, float *dx, const float *x, const float *y, int label)

@@ -405,3 +405,15 @@ const mg_tensor *mg__model_tensor(const mg_model *m, int index)
     while (index >= m->layers[i].tensor_count) index -= m->layers[i++].tensor_count;
     return &m->layers[i].tensors[index];
 }
+
+mg_status mg__model_check_finite(const mg_model *m, const float *arena)
+{
+    for (int i = 0; i < mg__model_tensor_count(m); i++) {
+        const mg_tensor *t = mg__model_tensor(m, i);
+        for (size_t j = 0; j < t->count; j++)
+            if (!isfinite(arena[t->offset + j]))
+                return mg__fail(MG_ERR_NUMERIC, "tensor \"%s\": value %zu is not finite (%g)",
+                                t->name, j, fabs((double)arena[t->offset + j]));
+    }
+    return MG_OK;
+}

@@ -28,6 +28,10 @@ static inline const struct mg_input_args *mg__model_input(const mg_model *m)
 int mg__model_tensor_count(const mg_model *model);
 const mg_tensor *mg__model_tensor(const mg_model *model, int index);
 
+/* MG_ERR_NUMERIC names the first value of a tensor that is not finite. arena: [arena_length],
+ * parameters or what has their places. */
+mg_status mg__model_check_finite(const mg_model *model, const float *arena);
+
 /* Initial parameters, as each tensor's init says (init.c), drawn from Philox with key `seed` and
  * counter (element, tensor). params: [arena_length], the caller's; padding is zeroed. */
 void mg__model_init(const mg_model *model, float *params, uint64_t seed);

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "philox.h"
 #include "train/schedule.h"
+#include "train/trace.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,10 +202,11 @@ static mg_status add_stats(mg_trainer *t, uint32_t steps)
         const double loss = t->h_stats[i].loss;
         t->at.step++;
         if (!isfinite(loss))
-            return mg__fail(
-                MG_ERR_NUMERIC,
-                "the loss is not finite at step %llu (epoch %u): try a lower learning rate than %g",
-                (unsigned long long)t->at.step, t->at.epoch + 1, t->options.lr);
+            return mg__fail(MG_ERR_NUMERIC,
+                            "epoch %u, step %llu: the loss is not finite (%g): try a lower "
+                            "learning rate than %g",
+                            t->at.epoch + 1, (unsigned long long)t->at.step, fabs(loss),
+                            t->options.lr);
         t->at.epoch_loss += loss;
         t->at.epoch_correct += t->h_stats[i].correct;
         t->at.cursor += batch;
@@ -244,6 +246,11 @@ static mg_status end_epoch(mg_trainer *t)
         uint32_t correct;
         const mg_status st = mg__evaluator_run(t->validation, &e.val_loss, &correct);
         if (st) return mg__fail_in(st, "validation");
+        if (!isfinite(e.val_loss))
+            return mg__fail(MG_ERR_NUMERIC,
+                            "epoch %d: the loss of the validation images is not finite (%g): try a "
+                            "lower learning rate than %g",
+                            e.epoch, fabs(e.val_loss), t->options.lr);
         e.val_accuracy = (double)correct / mg__evaluator_count(t->validation);
     }
     e.seconds = t->at.epoch_seconds + mg__seconds() - start;
@@ -392,6 +399,49 @@ mg_status mg_trainer_restore(mg_trainer *t, const mg_train_state *s)
     history = NULL;
 out:
     free(history);
+    return st;
+}
+
+mg_status mg_trainer_check_state(const mg_trainer *t, const mg_train_state *s)
+{
+    const float *const arenas[] = {s->params, s->slots[0], s->slots[1]};
+    static const char *const names[] = {"the weights", "the optimizer's state",
+                                        "the optimizer's state"};
+    for (int i = 0; i < MG_COUNT_OF(arenas); i++) {
+        const mg_status st = arenas[i] ? mg__model_check_finite(t->model, arenas[i]) : MG_OK;
+        if (st)
+            return mg__fail_in(st, "after step %llu: %s", (unsigned long long)s->step, names[i]);
+    }
+    return MG_OK;
+}
+
+/* params: before the step */
+static mg_status trace_step(mg_trainer *t, const float *params)
+{
+    const uint64_t step = t->at.step + 1;
+    mg_status st = mg__pass_run(t->pass, 1);
+    if (st) return st;
+    st = mg__trace_step(t->pass);
+    if (st != MG_ERR_NUMERIC) return st ? st : add_stats(t, 1);
+    mg__fail_in(st, "step %llu", (unsigned long long)step);
+    return mg__fail(st, "%s; the largest weight before it is %g", mg_last_error(),
+                    (double)mg__largest_weight(t->model, params));
+}
+
+mg_status mg_trainer_trace(mg_trainer *t, const mg_train_state *from)
+{
+    mg_status st;
+    const uint64_t end = t->at.step;
+    float *params = malloc(t->model->arena_length * sizeof *params);
+    if (!params) return mg__fail(MG_ERR_MEMORY, "out of memory for the weights");
+    MG_TRY(mg_trainer_restore(t, from));
+    MG_TRY(begin_epoch(t));
+    while (t->at.step < end && t->at.cursor < t->data.count) {
+        MG_TRY(mg_trainer_get_params(t, params));
+        MG_TRY(trace_step(t, params));
+    }
+out:
+    free(params);
     return st;
 }
 
