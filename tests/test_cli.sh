@@ -378,6 +378,35 @@ same augmented/last.safetensors augmented_part/last.safetensors
 run "$program" train --resume augmented --augment all
 exits 2 '--augment cannot be changed'
 
+# Not the run's own: a pixel or a label, a count, another run's state, an option, an older config.
+refuses_to_resume() { # TEXT [OPTION...]
+    cp -r augmented_part other
+    [ -z "${edit:-}" ] || sed -i "$edit" other/config.json
+    [ -z "${state:-}" ] || cp "$state/state.safetensors" other
+    run "$program" train --resume other --max-steps 0 "${@:2}"
+    exits 1 "$1"
+    same other/best.safetensors augmented_part/best.safetensors
+    rm -r other
+}
+for file in images-idx3 labels-idx1; do
+    cp -r tiny touched
+    size=$(wc -c <touched/train-$file-ubyte)
+    last=$(tail -c 1 touched/train-$file-ubyte | od -An -tu1)
+    printf "\\x$(printf %x $((last == 1 ? 2 : 1)))" |
+        dd of=touched/train-$file-ubyte bs=1 seek=$((size - 1)) conv=notrunc 2>/dev/null
+    refuses_to_resume 'touched: other images or labels than the run began with (CRC-32' --data touched
+    rm -r touched
+done
+state=d refuses_to_resume 'other/state.safetensors: it is of a training with "seed" "2", config.json has "1"'
+edit='s/"batch": 7/"batch": 14/' refuses_to_resume 'a training with "batch" 7, config.json has 14'
+edit='s/"epochs"/"epochen"/' refuses_to_resume 'other/config.json: unknown key "epochen"'
+edit='s/"format": 1/"format": 2/' refuses_to_resume 'other/config.json: "format" is 2, this program reads 1'
+cp -r augmented_part older
+sed -i '/"beta1"\|"format"\|"data_crc32"/d' older/config.json
+run "$program" train --resume older --epochs 5
+exits 0 '^config.json is of an older version: by default are beta1, data_crc32$'
+check "from now on they are there" grep -q '"beta1": 0.9,' older/config.json
+
 # interrupt SIGNAL: a run of 300 epochs, stopped after a few and resumed, against an unbroken one
 train --epochs 300 --quiet --out whole
 exits 0

@@ -416,6 +416,39 @@ static void state_of_another_model(void **unused)
     remove("before");
 }
 
+/* Of a run with other settings; where one of the two says nothing of them, it is taken. */
+static void state_of_other_settings(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *found, *expected, *message; /* NULL: fits */
+    } cases[] = {
+        {"{\"seed\": \"1\", \"batch\": 7}", "{\"seed\": \"1\", \"batch\": 7}", NULL},
+        {"{\"seed\": \"1\", \"batch\": 7}", "{\"seed\": \"1\", \"batch\": 8}",
+         "r/state.safetensors: it is of a training with \"batch\" 7, config.json has 8"},
+        {"[1]", "{\"seed\": \"1\"}", "r/state.safetensors: metadata \"settings\": no JSON object"},
+        {NULL, "{\"seed\": \"1\"}", NULL},
+        {"{\"seed\": \"1\"}", NULL, NULL},
+    };
+    mg_model *model = parse(MODEL);
+    mg_train_state *state = make_state(model, 1, 1);
+    for (int i = 0; i < MG_COUNT_OF(cases); i++) {
+        mg_run_outputs written = outputs, read = outputs;
+        mg_train_state *back = NULL;
+        written.settings = cases[i].found;
+        read.settings = cases[i].expected;
+        assert_int_equal(mg__make_dirs("r"), MG_OK);
+        assert_int_equal(mg__run_save("r", model, state, &written), MG_OK);
+        const mg_status st = mg__run_load(&back, "r", model, &read);
+        assert_int_equal(st != MG_OK, cases[i].message != NULL);
+        if (cases[i].message) assert_message(cases[i].message);
+        mg_train_state_free(back);
+    }
+    mg_train_state_free(state);
+    mg_model_free(model);
+    scratch_remove("r");
+}
+
 /* Writes r/state.safetensors with the metadata of `good`, but for `key` (which may be NULL): its
  * text is `value` or, where that is NULL, not there. */
 static void rewrite_state(const mg_safetensors *good, const mg_st_tensor *tensors, int count,
@@ -558,6 +591,7 @@ int main(void)
         cmocka_unit_test(files_are_written_in_order),
         cmocka_unit_test(kill_between_files_is_mended),
         cmocka_unit_test(state_of_another_model),
+        cmocka_unit_test(state_of_other_settings),
         cmocka_unit_test(hostile_state_metadata),
         cmocka_unit_test(hostile_state_tensors),
         cmocka_unit_test(state_that_is_not_finite),

@@ -1,6 +1,7 @@
 /* mnist_gpu train: options and data in, a run directory and a test result out. */
 #define _POSIX_C_SOURCE 200809L /* strdup */
 #include "cli.h"
+#include "data/checksum.h"
 #include "draw/curves.h"
 #include "mnist_gpu/weights.h"
 #include "options.h"
@@ -303,6 +304,10 @@ static mg_status begin_again(train_run *run, const train_args *a)
     if (!run->dir) MG_FAIL(MG_ERR_MEMORY, "out of memory");
     MG_TRY(mg__run_lock(&run->lock, run->dir));
     MG_TRY(mg__run_load_config(&run->config, run->dir));
+    if (run->config.later)
+        MG_TRY(train_log_say(&run->log, run->verbose > 0,
+                             "config.json is of an older version: by default are %s\n",
+                             run->config.later));
     MG_TRY(mg_model_parse(&run->model, run->config.model_text, run->config.model_name));
     if (a->epochs_given) run->config.options.epochs = a->options.epochs;
     if (a->steps_given) run->config.options.max_steps = a->options.max_steps;
@@ -328,6 +333,14 @@ static mg_status divide(train_data *data, train_run *run)
                         data->all->source, train, val, c->train_count, c->val_count);
     c->train_count = train;
     c->val_count = val;
+    const mg_dataset seen = mg_dataset_slice(data->all, 0, used);
+    const uint32_t crc32 = mg__dataset_crc32(&seen);
+    if (c->data_crc32 && crc32 != c->data_crc32)
+        return mg__fail(MG_ERR_MISMATCH,
+                        "%s: other images or labels than the run began with (CRC-32 %08x, expected "
+                        "%08x)",
+                        data->all->source, crc32, c->data_crc32);
+    c->data_crc32 = crc32;
     data->train = mg_dataset_slice(data->all, 0, train);
     data->val = mg_dataset_slice(data->all, train, val);
     return MG_OK;
@@ -346,6 +359,8 @@ static mg_status load_data(train_data *data, train_run *run, const char *named)
     st = mg_dataset_load(&data->test, dir, MG_SPLIT_TEST);
     if (st != MG_ERR_NOT_FOUND) MG_TRY(st);
     MG_TRY(divide(data, run));
+    MG_TRY(mg__run_settings(&run->settings, &run->config));
+    run->config.outputs.settings = run->settings;
 out:
     return st;
 }

@@ -181,6 +181,7 @@ void train_run_free(train_run *run)
     mg_backend_close(run->backend);
     mg_model_free(run->model);
     mg__run_config_free(&run->config);
+    free(run->settings);
     free(run->dir);
     if (run->lock >= 0) close(run->lock);
 }

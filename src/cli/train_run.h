@@ -11,8 +11,9 @@ typedef struct train_run {
     mg_model *model;
     mg_backend *backend;
     mg_trainer *trainer;
-    char *dir; /* NULL until train_run_create */
-    int lock;  /* on it (mg__run_lock); -1 until then */
+    char *settings; /* mg__run_settings() of the config, once the data is loaded */
+    char *dir;      /* NULL until train_run_create */
+    int lock;       /* on it (mg__run_lock); -1 until then */
     train_log log;
     mg_train_state *saved; /* last, or loaded; NULL before */
     int verbose;           /* 0: the test result only; 1: a bar and a line per epoch; 2: no bar */

@@ -28,6 +28,8 @@ typedef struct mg_run_outputs {
     int keep;               /* only the latest so many of each epoch's; 0 = all */
     bool tensorboard;       /* event files */
     double started;         /* when the run began, Unix time; event files count from it */
+    const char *settings;   /* mg__run_settings() of the run, which its state repeats; or NULL;
+                               borrowed */
     const char *data;       /* "data" in the metadata of the weights, or NULL for none; borrowed */
 } mg_run_outputs;
 
@@ -40,6 +42,9 @@ typedef struct mg_run_config {
     double val_split;              /* 0 .. <1: the last part of the training images */
     uint32_t limit;                /* only the first so many training images; 0 = all */
     uint32_t train_count, val_count;
+    uint32_t data_crc32; /* mg__dataset_crc32() of them all; 0: not known */
+    char *later;         /* after reading: the keys that the file, of an older version, lacks, with
+                            ", " between, malloc'd; or NULL */
 } mg_run_config;
 void mg__run_config_free(mg_run_config *config); /* frees the members, not the struct */
 
@@ -58,14 +63,21 @@ mg_status mg__run_latest(char **out);
 mg_status mg__run_lock(int *lock, const char *dir);
 
 mg_status mg__run_save_config(const char *dir, const mg_run_config *config);
+/* MG_ERR_FORMAT names the key, also one that is not known; MG_ERR_UNSUPPORTED: a later format.
+ * What the file lacks because it is older has its default, and is listed in out->later. */
 mg_status mg__run_load_config(mg_run_config *out, const char *dir);
+
+/* What of the config a training's numbers depend on, as JSON. *out malloc'd. */
+mg_status mg__run_settings(char **out, const mg_run_config *config);
+/* MG_ERR_MISMATCH names the first of the settings that differs, with both values. */
+mg_status mg__run_check_settings(const char *found, const char *expected);
 
 /* Writes state and metrics, and of the outputs: last; best, if the state's last epoch is its best
  * and has just ended; epoch, if one has just ended; event files. */
 mg_status mg__run_save(const char *dir, const mg_model *model, const mg_train_state *state,
                        const mg_run_outputs *outputs);
-/* Reads the state back and mends the other files. MG_ERR_MISMATCH names the difference to `model`.
- */
+/* Reads the state back and mends the other files. MG_ERR_MISMATCH names the difference to `model`,
+ * or to outputs->settings. */
 mg_status mg__run_load(mg_train_state **out, const char *dir, const mg_model *model,
                        const mg_run_outputs *outputs);
 

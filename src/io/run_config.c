@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define MAX_CONFIG ((size_t)16 << 20) /* bytes */
+enum { FORMAT = 1 };                  /* another one where older programs would misread a file */
 
 /* One row per key: the writer and the reader go by this table. */
 typedef enum field_kind { TEXT, WORD, BOOLEAN, INT, U32, U64, REAL } field_kind;
@@ -23,30 +24,30 @@ typedef struct field {
                         end at 2^53 in many programs */
     size_t offset, size;
     double min, max; /* of numbers, both included */
-    bool optional;   /* older files lack it: it has its default there */
+    unsigned flags;
 } field;
+enum {
+    DECIDES = 1, /* a training's numbers depend on it: a state of another value is refused */
+    LATER = 2    /* older files lack it: its default is what the program did then */
+};
 
-#define FIELD(kind, key, member, min, max)                                                         \
+#define FIELD(kind, key, member, min, max, flags)                                                  \
     {                                                                                              \
         key, kind, offsetof(mg_run_config, member), sizeof(((mg_run_config *)0)->member), min,     \
-            max, false                                                                             \
+            max, flags                                                                             \
     }
-#define OPTION(kind, name, min, max)                                                               \
-    {                                                                                              \
-#name, kind, offsetof(mg_run_config, options.name),                                        \
-            sizeof(((mg_run_config *)0)->options.name), min, max, true                             \
-    }
-#define BELOW_ONE (1 - DBL_EPSILON / 2)
+#define OPTION(kind, name, min, max) FIELD(kind, #name, options.name, min, max, DECIDES | LATER)
+#define BELOW_ONE                    (1 - DBL_EPSILON / 2)
 
 static const field fields[] = {
-    FIELD(TEXT, "model_name", model_name, 0, 0),
-    FIELD(TEXT, "data", data, 0, 0),
-    FIELD(TEXT, "device", device, 0, 0),
-    FIELD(INT, "epochs", options.epochs, 1, INT_MAX),
-    FIELD(INT, "batch", options.batch, 1, 65536),
-    FIELD(REAL, "lr", options.lr, 0, 1e30),
-    FIELD(WORD, "optimizer", options.optimizer, 0, 0),
-    FIELD(REAL, "momentum", options.momentum, 0, BELOW_ONE),
+    FIELD(TEXT, "model_name", model_name, 0, 0, 0),
+    FIELD(TEXT, "data", data, 0, 0, 0),
+    FIELD(TEXT, "device", device, 0, 0, 0),
+    FIELD(INT, "epochs", options.epochs, 1, INT_MAX, 0),
+    FIELD(INT, "batch", options.batch, 1, 65536, DECIDES),
+    FIELD(REAL, "lr", options.lr, 0, 1e30, DECIDES),
+    FIELD(WORD, "optimizer", options.optimizer, 0, 0, DECIDES),
+    FIELD(REAL, "momentum", options.momentum, 0, BELOW_ONE, DECIDES),
     OPTION(BOOLEAN, nesterov, 0, 0),
     OPTION(REAL, beta1, 0, BELOW_ONE),
     OPTION(REAL, beta2, 0, BELOW_ONE),
@@ -64,24 +65,26 @@ static const field fields[] = {
     OPTION(WORD, monitor, 0, 0),
     OPTION(INT, patience, 0, INT_MAX),
     OPTION(REAL, min_delta, 0, 1e30),
-    FIELD(U64, "seed", options.seed, 0, 0),
-    FIELD(BOOLEAN, "shuffle", options.shuffle, 0, 0),
-    FIELD(U64, "max_steps", options.max_steps, 0, 0),
-    FIELD(REAL, "augment_affine", options.augment.affine, 0, MG_AUGMENTATION_MAX),
-    FIELD(REAL, "augment_elastic", options.augment.elastic, 0, MG_AUGMENTATION_MAX),
-    FIELD(REAL, "augment_stroke", options.augment.stroke, 0, MG_AUGMENTATION_MAX),
-    FIELD(REAL, "augment_noise", options.augment.noise, 0, MG_AUGMENTATION_MAX),
-    FIELD(REAL, "val_split", val_split, 0, BELOW_ONE),
-    FIELD(U32, "limit", limit, 0, UINT32_MAX),
-    FIELD(U32, "train_count", train_count, 0, UINT32_MAX),
-    FIELD(U32, "val_count", val_count, 0, UINT32_MAX),
-    FIELD(BOOLEAN, "save_best", outputs.best, 0, 0),
-    FIELD(BOOLEAN, "save_last", outputs.last, 0, 0),
-    FIELD(BOOLEAN, "save_epoch", outputs.epoch, 0, 0),
-    FIELD(INT, "keep", outputs.keep, 0, INT_MAX),
-    FIELD(BOOLEAN, "tensorboard", outputs.tensorboard, 0, 0),
-    FIELD(REAL, "started", outputs.started, 0, 1e12),
-    FIELD(TEXT, "model", model_text, 0, 0),
+    FIELD(U64, "seed", options.seed, 0, 0, DECIDES),
+    FIELD(BOOLEAN, "shuffle", options.shuffle, 0, 0, DECIDES),
+    FIELD(U64, "max_steps", options.max_steps, 0, 0, 0),
+    FIELD(REAL, "augment_affine", options.augment.affine, 0, MG_AUGMENTATION_MAX, DECIDES | LATER),
+    FIELD(REAL, "augment_elastic", options.augment.elastic, 0, MG_AUGMENTATION_MAX,
+          DECIDES | LATER),
+    FIELD(REAL, "augment_stroke", options.augment.stroke, 0, MG_AUGMENTATION_MAX, DECIDES | LATER),
+    FIELD(REAL, "augment_noise", options.augment.noise, 0, MG_AUGMENTATION_MAX, DECIDES | LATER),
+    FIELD(REAL, "val_split", val_split, 0, BELOW_ONE, DECIDES),
+    FIELD(U32, "limit", limit, 0, UINT32_MAX, DECIDES),
+    FIELD(U32, "train_count", train_count, 0, UINT32_MAX, DECIDES),
+    FIELD(U32, "val_count", val_count, 0, UINT32_MAX, DECIDES),
+    FIELD(U32, "data_crc32", data_crc32, 0, UINT32_MAX, DECIDES | LATER),
+    FIELD(BOOLEAN, "save_best", outputs.best, 0, 0, LATER),
+    FIELD(BOOLEAN, "save_last", outputs.last, 0, 0, LATER),
+    FIELD(BOOLEAN, "save_epoch", outputs.epoch, 0, 0, LATER),
+    FIELD(INT, "keep", outputs.keep, 0, INT_MAX, LATER),
+    FIELD(BOOLEAN, "tensorboard", outputs.tensorboard, 0, 0, LATER),
+    FIELD(REAL, "started", outputs.started, 0, 1e12, LATER),
+    FIELD(TEXT, "model", model_text, 0, 0, 0),
 };
 
 void mg__run_config_free(mg_run_config *config)
@@ -90,7 +93,9 @@ void mg__run_config_free(mg_run_config *config)
     free(config->model_text);
     free(config->data);
     free(config->device);
-    config->model_name = config->model_text = config->data = config->device = NULL;
+    free(config->later);
+    config->model_name = config->model_text = config->data = NULL;
+    config->device = config->later = NULL;
 }
 
 /* ---- writing ---- */
@@ -139,7 +144,8 @@ mg_status mg__run_save_config(const char *dir, const mg_run_config *config)
     const unsigned lacks = mg__json_lacks();
     json_t *root = NULL;
     MG_TRY(mg__run_file(&path, dir, MG_RUN_CONFIG));
-    root = json_pack("{s:s, s:s}", "program", "mnist_gpu", "version", MG_VERSION_STRING);
+    root = json_pack("{s:s, s:s, s:i}", "program", "mnist_gpu", "version", MG_VERSION_STRING,
+                     "format", FORMAT);
     for (int i = 0; i < MG_COUNT_OF(fields); i++) {
         json_t *value = field_json(&fields[i], config);
         if (!value)
@@ -224,10 +230,64 @@ static mg_status fail_field(const field *f, const json_t *value)
     return st;
 }
 
+/* The format is one that this program reads, and it knows all of the keys. */
+static mg_status check_keys(json_t *root)
+{
+    static const char *const others[] = {"program", "version", "format"};
+    const json_t *format = json_object_get(root, "format"); /* the first files have none */
+    const char *key;
+    json_t *value;
+    char shown[MG_SHOWN_SIZE];
+    if (format && json_integer_value(format) != FORMAT) {
+        char *found = json_dumps(format, JSON_ENCODE_ANY | JSON_COMPACT);
+        const mg_status st = mg__fail(MG_ERR_UNSUPPORTED, "\"format\" is %s, this program reads %d",
+                                      mg__shown(shown, found ? found : "?"), FORMAT);
+        free(found);
+        return st;
+    }
+    json_object_foreach(root, key, value)
+    {
+        bool known = false;
+        for (int i = 0; i < MG_COUNT_OF(others); i++) known = known || !strcmp(key, others[i]);
+        for (int i = 0; i < MG_COUNT_OF(fields); i++) known = known || !strcmp(key, fields[i].key);
+        if (!known)
+            return mg__fail(MG_ERR_FORMAT, "unknown key \"%s\": of a later version?",
+                            mg__shown(shown, key));
+    }
+    return MG_OK;
+}
+
+/* Notes in config->later that the file lacks the field. */
+static mg_status take_default(mg_run_config *config, const field *f)
+{
+    char *longer =
+        mg__format("%s%s%s", config->later ? config->later : "", config->later ? ", " : "", f->key);
+    if (!longer) return mg__fail(MG_ERR_MEMORY, "out of memory");
+    free(config->later);
+    config->later = longer;
+    return MG_OK;
+}
+
+static mg_status read_fields(mg_run_config *config, const json_t *root)
+{
+    mg_status st = MG_OK;
+    for (int i = 0; i < MG_COUNT_OF(fields); i++) {
+        const field *f = &fields[i];
+        const json_t *value = json_object_get(root, f->key);
+        if (!value && f->flags & LATER)
+            MG_TRY(take_default(config, f));
+        else if (!read_field(f, config, value))
+            return fail_field(f, value);
+    }
+out:
+    return st;
+}
+
 mg_status mg__run_load_config(mg_run_config *out, const char *dir)
 {
     mg_status st;
-    mg_run_config config = {.options = mg_train_options_default()};
+    mg_run_config config = {.options = mg_train_options_default(),
+                            .outputs = {.best = true, .last = true}};
     char *path = NULL, shown[MG_SHOWN_SIZE];
     uint8_t *text = NULL;
     size_t size;
@@ -240,14 +300,11 @@ mg_status mg__run_load_config(mg_run_config *out, const char *dir)
     MG_TRY(mg__json_status(MG_OK, lacks, path));
     if (!root) MG_FAIL(MG_ERR_FORMAT, "%s:%d: %s", path, error.line, mg__shown(shown, error.text));
     if (!json_is_object(root)) MG_FAIL(MG_ERR_FORMAT, "%s: no JSON object", path);
-    for (int i = 0; i < MG_COUNT_OF(fields); i++) {
-        const json_t *value = json_object_get(root, fields[i].key);
-        if (!value && fields[i].optional) continue;
-        if (!read_field(&fields[i], &config, value)) {
-            st = fail_field(&fields[i], value);
-            mg__fail_in(st, "%s", path);
-            goto out;
-        }
+    st = check_keys(root);
+    if (!st) st = read_fields(&config, root);
+    if (st) {
+        mg__fail_in(st, "%s", path);
+        goto out;
     }
     *out = config;
     config = (mg_run_config){0};
@@ -256,5 +313,58 @@ out:
     json_decref(root);
     free(text);
     free(path);
+    return st;
+}
+
+/* ---- the part that state.safetensors repeats ---- */
+
+mg_status mg__run_settings(char **out, const mg_run_config *config)
+{
+    mg_status st = MG_OK;
+    char *text = NULL;
+    json_t *root = json_object();
+    for (int i = 0; i < MG_COUNT_OF(fields); i++)
+        if (fields[i].flags & DECIDES &&
+            json_object_set_new(root, fields[i].key, field_json(&fields[i], config)))
+            MG_FAIL(MG_ERR_MEMORY, "out of memory for the settings");
+    text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    if (!text) MG_FAIL(MG_ERR_MEMORY, "out of memory for the settings");
+    *out = text;
+out:
+    json_decref(root);
+    return st;
+}
+
+static mg_status fail_setting(const char *key, const json_t *found, const json_t *expected)
+{
+    char *left = json_dumps(found, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    char *right = json_dumps(expected, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    char shown[MG_SHOWN_SIZE];
+    const mg_status st =
+        mg__fail(MG_ERR_MISMATCH, "it is of a training with \"%s\" %s, " MG_RUN_CONFIG " has %s",
+                 key, mg__shown(shown, left ? left : "?"), right ? right : "?");
+    free(left);
+    free(right);
+    return st;
+}
+
+mg_status mg__run_check_settings(const char *found, const char *expected)
+{
+    mg_status st = MG_OK;
+    json_t *theirs = json_loads(found, JSON_REJECT_DUPLICATES, NULL);
+    json_t *ours = json_loads(expected, 0, NULL);
+    const char *key;
+    json_t *value;
+    if (!json_is_object(theirs)) MG_FAIL(MG_ERR_FORMAT, "metadata \"settings\": no JSON object");
+    json_object_foreach(ours, key, value)
+    {
+        const json_t *their = json_object_get(theirs, key); /* NULL: written before there was it */
+        if (!their || json_equal(their, value)) continue;
+        st = fail_setting(key, their, value);
+        goto out;
+    }
+out:
+    json_decref(theirs);
+    json_decref(ours);
     return st;
 }

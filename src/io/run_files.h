@@ -24,10 +24,13 @@ int mg__run_epoch_of(const char *name);
 /* "<dir>/<name>"; *out is malloc'd. MG_ERR_MEMORY. */
 mg_status mg__run_file(char **out, const char *dir, const char *name);
 
-/* state.safetensors (run_state.c); reading: MG_ERR_NOT_FOUND, MG_ERR_FORMAT, MG_ERR_MISMATCH names
- * the difference to `model`. *out: mg_train_state_free. */
-mg_status mg__state_write(const char *path, const mg_model *model, const mg_train_state *state);
-mg_status mg__state_read(mg_train_state **out, const char *path, const mg_model *model);
+/* state.safetensors (run_state.c), of a run with these settings (mg__run_settings), or NULL; older
+ * files have none. Reading: MG_ERR_NOT_FOUND, MG_ERR_FORMAT, MG_ERR_NUMERIC, MG_ERR_MISMATCH names
+ * the difference to `model` or `settings`. *out: mg_train_state_free. */
+mg_status mg__state_write(const char *path, const mg_model *model, const mg_train_state *state,
+                          const char *settings);
+mg_status mg__state_read(mg_train_state **out, const char *path, const mg_model *model,
+                         const char *settings);
 
 /* Removes the temporary files of killed processes. */
 void mg__run_remove_leftovers(const char *dir);

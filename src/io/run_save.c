@@ -95,7 +95,7 @@ mg_status mg__run_save(const char *dir, const mg_model *model, const mg_train_st
     mg_status st;
     char *path = NULL;
     MG_TRY(mg__run_file(&path, dir, MG_RUN_STATE));
-    MG_TRY(mg__state_write(path, model, state));
+    MG_TRY(mg__state_write(path, model, state, outputs->settings));
     MG_TRY(write_derived(dir, model, state, outputs));
 out:
     free(path);
@@ -151,7 +151,7 @@ mg_status mg__run_load(mg_train_state **out, const char *dir, const mg_model *mo
     char *path = NULL;
     mg_train_state *state = NULL;
     MG_TRY(mg__run_file(&path, dir, MG_RUN_STATE));
-    MG_TRY(mg__state_read(&state, path, model));
+    MG_TRY(mg__state_read(&state, path, model, outputs->settings));
     mg__run_remove_leftovers(dir);
     MG_TRY(write_derived(dir, model, state, outputs));
     *out = state;

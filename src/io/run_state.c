@@ -2,6 +2,7 @@
 #include "io/file.h"
 #include "io/history.h"
 #include "io/json.h"
+#include "io/run.h"
 #include "io/run_files.h"
 #include "io/safetensors.h"
 #include "model/spec.h"
@@ -100,9 +101,10 @@ static mg_st_tensor arena_tensor(const char *name, const float *values, size_t l
                           .size = length * sizeof(float)};
 }
 
-mg_status mg__state_write(const char *path, const mg_model *model, const mg_train_state *state)
+mg_status mg__state_write(const char *path, const mg_model *model, const mg_train_state *state,
+                          const char *settings)
 {
-    enum { FIXED = 3, PAIRS = FIXED + MG_COUNT_OF(scalars) };
+    enum { FIXED = 3, PAIRS = FIXED + MG_COUNT_OF(scalars) + 1 };
     mg_status st;
     char texts[MG_COUNT_OF(scalars)][MG_NUMBER_SIZE];
     const unsigned lacks = mg__json_lacks();
@@ -115,13 +117,15 @@ mg_status mg__state_write(const char *path, const mg_model *model, const mg_trai
         metadata[2 * (FIXED + i)] = scalars[i].key;
         metadata[2 * (FIXED + i) + 1] = texts[i];
     }
+    metadata[2 * (PAIRS - 1)] = "settings";
+    metadata[2 * (PAIRS - 1) + 1] = settings;
     MG_TRY(mg__json_status(MG_OK, lacks, path));
     mg_st_tensor tensors[3] = {arena_tensor("params", state->params, state->length)};
     int count = 1;
     for (int i = 0; i < MG_COUNT_OF(slot_names); i++)
         if (state->slots[i])
             tensors[count++] = arena_tensor(slot_names[i], state->slots[i], state->length);
-    MG_TRY(mg__safetensors_write(path, tensors, count, metadata, PAIRS));
+    MG_TRY(mg__safetensors_write(path, tensors, count, metadata, settings ? PAIRS : PAIRS - 1));
 out:
     free(history);
     return st;
@@ -208,9 +212,10 @@ out:
 }
 
 static mg_status parse_state(mg_train_state *state, const mg_safetensors *file,
-                             const mg_model *model)
+                             const mg_model *model, const char *settings)
 {
     mg_status st;
+    const char *own = mg__safetensors_metadata(file, "settings");
     char shown[MG_SHOWN_SIZE];
     const char *version = mg__safetensors_metadata(file, "state_version");
     if (!version) MG_FAIL(MG_ERR_FORMAT, "no state of a training (no \"state_version\")");
@@ -218,6 +223,7 @@ static mg_status parse_state(mg_train_state *state, const mg_safetensors *file,
         MG_FAIL(MG_ERR_UNSUPPORTED, "state_version %s, this program reads " STATE_VERSION,
                 mg__shown(shown, version));
     MG_TRY(check_model(mg__safetensors_metadata(file, "model"), model));
+    if (own && settings) MG_TRY(mg__run_check_settings(own, settings));
     MG_TRY(read_scalars(state, file));
     MG_TRY(mg__history_read(state, mg__safetensors_metadata(file, "history")));
     MG_TRY(read_arenas(state, file, model));
@@ -225,7 +231,8 @@ out:
     return st;
 }
 
-mg_status mg__state_read(mg_train_state **out, const char *path, const mg_model *model)
+mg_status mg__state_read(mg_train_state **out, const char *path, const mg_model *model,
+                         const char *settings)
 {
     mg_status st;
     const unsigned lacks = mg__json_lacks();
@@ -236,7 +243,7 @@ mg_status mg__state_read(mg_train_state **out, const char *path, const mg_model 
     if (st == MG_ERR_NOT_FOUND)
         MG_FAIL(st, "%s: not there: no training was saved in this directory", path);
     MG_TRY(st);
-    if ((st = parse_state(state, file, model)) != MG_OK) mg__fail_in(st, "%s", path);
+    if ((st = parse_state(state, file, model, settings)) != MG_OK) mg__fail_in(st, "%s", path);
     MG_TRY(mg__json_status(st, lacks, path));
     *out = state;
     state = NULL;
