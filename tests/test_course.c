@@ -1,5 +1,5 @@
-/* A training's course on a backend: optimizers and their options, learning rates, the early end,
- * each also after going on from a state. Usage: test_course ref|cpu|cuda */
+/* A training's course on a backend: learning rates, the early end, the options. Usage: test_course
+ * ref|cpu|cuda */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -8,54 +8,6 @@
 
 #include "train/schedule.h"
 #include "trainer.h"
-
-static void goes_on_with_every_option(void **unused)
-{
-    (void)unused;
-    static const struct {
-        const char *optimizer, *schedule;
-        bool nesterov;
-        double weight_decay, clip_value, clip_norm;
-        uint64_t warmup;
-    } cases[] = {
-        {"sgd", "one-cycle", true, 0.1, 0, 0, 0},
-        {"adamw", "exponential", false, 0.1, 0, 0.1, 0},
-        {"rmsprop", "step", false, 0, 0.01, 0, 7},
-        {"adam", "cosine", false, 0.01, 0, 0.1, 3},
-    };
-    for (int i = 0; i < MG_COUNT_OF(cases); i++) {
-        mg_train_options options = few_epochs(cases[i].optimizer);
-        snprintf(options.schedule, sizeof options.schedule, "%s", cases[i].schedule);
-        options.nesterov = cases[i].nesterov;
-        options.weight_decay = cases[i].weight_decay;
-        options.clip_value = cases[i].clip_value;
-        options.clip_norm = cases[i].clip_norm;
-        options.warmup = cases[i].warmup;
-        options.lr_step = 1;
-        mg_train_state *whole = train_through(&options);
-        check_going_on(&options, 3, whole);
-        check_going_on(&options, STEPS, whole);
-        check_going_on(&options, STEPS + 2, whole);
-        mg_train_state_free(whole);
-    }
-}
-
-/* A plateau's learning rate follows from the epochs before. */
-static void plateau_goes_on(void **unused)
-{
-    (void)unused;
-    mg_train_options options = few_epochs("sgd");
-    options.epochs = 6;
-    options.lr = 1e-5; /* no image is read differently after so small steps */
-    options.lr_patience = 1;
-    options.lr_gamma = 0.5;
-    snprintf(options.schedule, sizeof options.schedule, "plateau");
-    mg_train_state *whole = train_through(&options);
-    assert_true(whole->history[0].lr == options.lr && whole->history[5].lr < options.lr);
-    check_going_on(&options, 3 * STEPS + 2, whole);
-    check_going_on(&options, 5 * STEPS, whole);
-    mg_train_state_free(whole);
-}
 
 /* A min_delta that no epoch surpasses: the first is the best, and two more are waited for. */
 static void patience_ends_a_training(void **unused)
@@ -164,8 +116,6 @@ int main(int argc, char **argv)
 {
     int status;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(goes_on_with_every_option),
-        cmocka_unit_test(plateau_goes_on),
         cmocka_unit_test(patience_ends_a_training),
         cmocka_unit_test(steps_have_the_schedules_rates),
         cmocka_unit_test(refuses_bad_options),

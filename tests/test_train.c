@@ -100,21 +100,6 @@ static void goes_on_after_any_step(void **unused)
     }
 }
 
-/* The masks of the steps that are left do not depend on where the training went on. */
-static void goes_on_with_the_same_dropout(void **unused)
-{
-    (void)unused;
-    mg_model *const usual = model;
-    const mg_train_options options = few_epochs("adam");
-    model = parse_model("input 1x9x8\ndropout rate=0.1\ndense out=20\nrelu\ndropout\n"
-                        "dense out=5\nsoftmax_xent\n");
-    mg_train_state *whole = train_through(&options);
-    for (uint64_t steps = 0; steps <= 2 * STEPS; steps++) check_going_on(&options, steps, whole);
-    mg_train_state_free(whole);
-    mg_model_free(model);
-    model = usual;
-}
-
 static bool stop_at_zero(void *user) { return (*(int *)user)-- == 0; }
 
 /* stop() is asked before every chunk of steps; at the second time one step is done. */
@@ -407,7 +392,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(seed_decides_the_bytes),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(goes_on_after_any_step),
-        cmocka_unit_test(goes_on_with_the_same_dropout),
         cmocka_unit_test(stops_when_asked_and_goes_on),
         cmocka_unit_test(refuses_states_of_other_trainings),
         cmocka_unit_test(epochs_are_reported),
