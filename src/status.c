@@ -1,8 +1,10 @@
 #include "error.h"
+#include "text.h"
 #include <stdio.h>
 #include <string.h>
 
-static _Thread_local char message[1024];
+enum { MESSAGE_SIZE = 4096 + 1024 }; /* the longest path, and what is wrong with it */
+static _Thread_local char message[MESSAGE_SIZE];
 
 const char *mg_status_name(mg_status code)
 {
@@ -34,9 +36,9 @@ mg_status mg__vfail(mg_status code, const char *fmt, va_list args)
 {
     char fresh[sizeof message]; /* the arguments may point into the present message */
     vsnprintf(fresh, sizeof fresh, fmt, args);
-    /* Messages quote files and arguments: nothing in them may break the line or steer a terminal. */
-    for (unsigned char *p = (unsigned char *)fresh; *p; p++)
-        if (*p < ' ' || *p == 127) *p = '?';
+    /* Messages quote files and arguments: nothing in them may break the line or steer a terminal.
+     */
+    mg__text_clean(fresh, false);
     memcpy(message, fresh, sizeof message);
     return code;
 }
@@ -52,7 +54,7 @@ mg_status mg__fail(mg_status code, const char *fmt, ...)
 
 mg_status mg__fail_in(mg_status code, const char *fmt, ...)
 {
-    char place[512];
+    char place[MESSAGE_SIZE];
     va_list args;
     va_start(args, fmt);
     vsnprintf(place, sizeof place, fmt, args);

@@ -11,8 +11,8 @@
 typedef enum cli_exit {
     CLI_EXIT_OK = 0,
     CLI_EXIT_FAILURE = 1,
-    CLI_EXIT_USAGE = 2, /* MG_ERR_INVALID: what was asked for is wrong in itself */
-    CLI_EXIT_INTERRUPTED = 130
+    CLI_EXIT_USAGE = 2,   /* MG_ERR_INVALID: what was asked for is wrong in itself */
+    CLI_EXIT_SIGNAL = 128 /* and the number of the signal that ended it */
 } cli_exit;
 
 /* argv: the words after the command's name. Each parses them, works, and prints its results. */
@@ -29,7 +29,8 @@ mg_status cmd_bench(int argc, char **argv);
 mg_status cmd_info(int argc, char **argv);
 mg_status cmd_data(int argc, char **argv);
 
-/* A line on stderr, "mnist_gpu: ...", clear of any progress line and of control characters. */
+/* A line on stderr, "mnist_gpu: ...", clear of any progress line. message: as mg_last_error has it.
+ */
 void cli_report(const char *message);
 
 /* Hands over what was printed on stdout. MG_ERR_IO if that fails: disk full, pipe or file closed.

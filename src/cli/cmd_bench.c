@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "options.h"
 #include "train/bench.h"
+#include "term.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,8 +127,8 @@ static void print_head(const bench_args *a, const mg_model *model, const mg_back
                        double peak)
 {
     const char *augment = a->augment ? a->augment : "";
-    printf("Model:  %s, %s%s%s\n", mg_model_name(model), a->optimizer,
-           *augment ? ", augmented: " : "", augment);
+    term_print("Model:  %s, %s%s%s\n", mg_model_name(model), a->optimizer,
+               *augment ? ", augmented: " : "", augment);
     printf("Device: %s\n", mg_backend_description(backend));
     if (!isnan(peak)) printf("Peak:   %.1f GFLOP/s, f32 multiply-adds\n", 1e-9 * peak);
 }

@@ -3,6 +3,7 @@
 #include "draw/matrix.h"
 #include "options.h"
 #include "splits.h"
+#include "term.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,7 +144,7 @@ static void print_tables(const mg_evaluation *e)
 
 static void print_evaluation(const eval_args *a, const cli_network *n, const mg_evaluation *e)
 {
-    printf("Weights: %s (%s)\nData:    %s\n", n->path, mg_model_name(n->model), a->dir);
+    term_print("Weights: %s (%s)\nData:    %s\n", n->path, mg_model_name(n->model), a->dir);
     printf("%s: %.2f %% (%u of %u), loss %.4f\n", a->split, 100 * e->accuracy, e->correct, e->count,
            e->loss);
     print_tables(e);
@@ -232,7 +233,8 @@ static mg_status print_all(const eval_args *a, const cli_network *n, const cli_s
 {
     char *table = cli_splits_text(splits);
     if (!table) return mg__fail(MG_ERR_MEMORY, "out of memory");
-    printf("Weights: %s (%s)\nData:    %s\n\n%s", n->path, mg_model_name(n->model), a->dir, table);
+    term_print("Weights: %s (%s)\nData:    %s\n\n%s", n->path, mg_model_name(n->model), a->dir,
+               table);
     free(table);
     return MG_OK;
 }

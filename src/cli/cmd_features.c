@@ -8,6 +8,7 @@
 #include "options.h"
 #include "term_picture.h"
 #include "train/activations.h"
+#include "term.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,7 +100,7 @@ static mg_status present(const features_args *a, const mg_mosaic *m, const char 
         MG_FAIL(MG_ERR_MEMORY, "out of memory for a picture");
     MG_TRY(mg__mosaic_make(&image, m, path));
     if (a->out) MG_TRY(mg_image_save(image, path));
-    printf("%s: %s\n", a->out ? path : name, what);
+    term_print("%s: %s\n", a->out ? path : name, what);
     if (!a->show) goto out;
     shown.scale = 1;
     shown.gap = 1;

@@ -162,7 +162,7 @@ static mg_status present(const grid_args *a, const mg_model *model, const readin
     }
     if (a->show) MG_TRY(show(tiles, count, columns));
     if (a->out) MG_TRY(mg__grid_save(tiles, count, columns, a->out));
-    if (a->out) printf("saved: %s (%d test images)\n", a->out, count);
+    if (a->out) term_print("saved: %s (%d test images)\n", a->out, count);
 out:
     free(tiles);
     free(pixels);

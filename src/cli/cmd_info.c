@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L /* sysconf */
 #include "cli.h"
 #include "options.h"
+#include "term.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +95,7 @@ static void print_data(void)
 {
     char *dir = NULL;
     if (mg_dataset_find(&dir, NULL) == MG_OK)
-        printf("Data:         %s\n", dir);
+        term_print("Data:         %s\n", dir);
     else
         printf("Data:         not found; `mnist_gpu data download` fetches MNIST\n");
     free(dir);

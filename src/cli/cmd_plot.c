@@ -3,6 +3,7 @@
 #include "draw/curves.h"
 #include "options.h"
 #include "term_picture.h"
+#include "term.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,7 +43,7 @@ mg_status cmd_plot(int argc, char **argv)
     if (show) term_chart(&curves.chart);
     if (out) {
         MG_TRY(mg__chart_save(&curves.chart, out));
-        printf("saved: %s\n", out);
+        term_print("saved: %s\n", out);
     }
 out:
     mg__curves_free(&curves);

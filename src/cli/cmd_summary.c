@@ -3,6 +3,7 @@
 #include "model/cost.h"
 #include "options.h"
 #include "train/pass.h"
+#include "term.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -97,7 +98,8 @@ static mg_status print_tables(const mg_model *model, const summary_args *a, int 
     mg_status st;
     MG_TRY(mg_model_summary(&layers, model));
     MG_TRY(mg__cost_table(&costs, model, a->batch, a->optimizer, slots));
-    printf("%s\n%s", layers, costs);
+    term_write(layers);
+    printf("\n%s", costs);
 out:
     free(layers);
     free(costs);
@@ -177,7 +179,7 @@ mg_status cmd_summary(int argc, char **argv)
     else
         MG_TRY(mg_model_load(&network.model, a.model ? a.model : "lenet5"));
     MG_TRY(show(network.model, &a));
-    if (network.config.data && !a.json) printf("\nTrained on: %s\n", network.config.data);
+    if (network.config.data && !a.json) term_print("\nTrained on: %s\n", network.config.data);
 out:
     cli_network_free(&network);
     return st;

@@ -8,6 +8,7 @@
 #include "data/source.h"
 #include "io/file.h"
 #include "options.h"
+#include "term.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,9 +125,9 @@ static mg_status save_split(mg_dataset *set, const import_args *a, mg_split spli
     if (!set || st) return st;
     st = mg_dataset_save(set, a->out, split);
     if (!st)
-        printf("%s: %u %s images of %u x %u x %u, %u classes\n", a->out, set->count,
-               split == MG_SPLIT_TEST ? "test" : "training", set->channels, set->height, set->width,
-               set->classes);
+        term_print("%s: %u %s images of %u x %u x %u, %u classes\n", a->out, set->count,
+                   split == MG_SPLIT_TEST ? "test" : "training", set->channels, set->height,
+                   set->width, set->classes);
     return st;
 }
 
@@ -180,7 +181,7 @@ static mg_status export_split(const mg_dataset *set, const char *dir, const char
         }
         MG_TRY(export_image(set, i, dir, format, pixels));
     }
-    printf("%u pictures are in %s\n", set->count, dir);
+    term_print("%u pictures are in %s\n", set->count, dir);
 out:
     free(folder);
     free(pixels);

@@ -2,6 +2,7 @@
 #include "data.h"
 #include "mnist_gpu/augment.h"
 #include "options.h"
+#include "term.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,7 +53,7 @@ static mg_status preview(const preview_args *a, const mg_augmentation *augmentat
     for (uint32_t i = 0; i < count; i++) /* every tenth as it was */
         shown[i] = i % COLUMNS ? images + i * size : set->pixels + indices[i] * size;
     MG_TRY(data_save_sheet(a->out, set, shown, count, COLUMNS));
-    printf("saved: %s\n", a->out);
+    term_print("saved: %s\n", a->out);
 out:
     free(indices);
     free(images);

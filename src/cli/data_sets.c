@@ -2,6 +2,7 @@
 #include "data.h"
 #include "data/files.h"
 #include "options.h"
+#include "term.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ mg_status data_download(int argc, char **argv)
         out = dir;
     }
     MG_TRY(cli_download(out, set, mirror));
-    printf("%s is in %s\n", set, out);
+    term_print("%s is in %s\n", set, out);
 out:
     free(dir);
     return st;
@@ -67,8 +68,8 @@ mg_status data_synth(int argc, char **argv)
         MG_TRY(mg_dataset_synthesize(&set, (uint32_t)counts[split], seed, (mg_split)split));
         MG_TRY(mg_dataset_save(set, out, (mg_split)split));
     }
-    printf("%d training and %d test images of " MG_SYNTHETIC " are in %s\n", counts[MG_SPLIT_TRAIN],
-           counts[MG_SPLIT_TEST], out);
+    term_print("%d training and %d test images of " MG_SYNTHETIC " are in %s\n",
+               counts[MG_SPLIT_TRAIN], counts[MG_SPLIT_TEST], out);
 out:
     mg_dataset_free(set);
     return st;
@@ -134,7 +135,7 @@ static mg_status verify_checksums(const char *dir, const char *wanted)
             continue;
         }
         MG_TRY(identify(&set, path, (mg_set_file)file));
-        printf("%s: %s\n", path, set ? set->title : "of no known checksum");
+        term_print("%s: %s\n", path, set ? set->title : "of no known checksum");
         if (wanted && (!set || strcmp(set->name, wanted) != 0))
             MG_FAIL(MG_ERR_MISMATCH, "%s: not a file of %s", path, wanted);
     }

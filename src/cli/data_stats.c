@@ -1,6 +1,7 @@
 /* mnist_gpu data stats: figures of a set, and a sheet of its images. */
 #include "data.h"
 #include "options.h"
+#include "term.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -118,7 +119,7 @@ mg_status data_stats(int argc, char **argv)
     };
     MG_TRY(cli_parse(&syntax, argc, argv, &count));
     MG_TRY(cli_find_data(&dir, count ? argv[0] : NULL));
-    if (!json) printf("Data: %s\n", dir);
+    if (!json) term_print("Data: %s\n", dir);
     MG_TRY(stats(&train, dir, MG_SPLIT_TRAIN, sheet, columns, json));
     MG_TRY(stats(&test, dir, MG_SPLIT_TEST, sheet, columns, json));
     if (json)

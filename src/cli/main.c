@@ -1,8 +1,9 @@
 /* mnist_gpu: finds the command, runs it, and turns its status into the exit code. */
-#define _POSIX_C_SOURCE 200809L /* sigaction */
+#define _POSIX_C_SOURCE 200809L /* O_RDONLY, fcntl */
 #include "cli.h"
 #include "io/json.h"
 #include "options.h"
+#include "signals.h"
 #include "term.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -74,13 +75,6 @@ static mg_status run(int argc, char **argv)
 
 /* ---- the outside world ---- */
 
-static volatile sig_atomic_t pipe_closed;
-static void note_closed_pipe(int signal)
-{
-    (void)signal;
-    pipe_closed = 1;
-}
-
 /* A file opened while descriptor 0, 1 or 2 is free would get it, and then our output. They are
  * filled so that using them fails. */
 static void fill_standard_descriptors(void)
@@ -93,29 +87,31 @@ static void fill_standard_descriptors(void)
 void cli_report(const char *message)
 {
     term_clear();
-    fputs("mnist_gpu: ", stderr);
-    for (const char *c = message; *c; c++)
-        putc((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c, stderr);
-    putc('\n', stderr);
+    fprintf(stderr, "mnist_gpu: %s\n", message);
 }
+
+static bool output_closed; /* nobody reads it any more, as in `mnist_gpu ... | head -1` */
 
 mg_status cli_flush(void)
 {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout)) return MG_OK;
+    output_closed = signals_pipe_closed();
     return mg__fail(MG_ERR_IO, "standard output: cannot write%s%s", errno ? ": " : "",
                     errno ? strerror(errno) : "");
 }
 
+/* Where a signal ended it, what a shell makes of that. */
 static int exit_code(mg_status st)
 {
+    const int signal = signals_noted();
     switch (st) {
     case MG_OK:
         return CLI_EXIT_OK;
     case MG_ERR_INVALID:
         return CLI_EXIT_USAGE;
     case MG_ERR_INTERRUPTED:
-        return CLI_EXIT_INTERRUPTED;
+        return CLI_EXIT_SIGNAL + (signal ? signal : SIGPIPE);
     default:
         return CLI_EXIT_FAILURE;
     }
@@ -123,10 +119,7 @@ static int exit_code(mg_status st)
 
 int main(int argc, char **argv)
 {
-    /* `mnist_gpu ... | head` ends without a word, but in order: a training is saved first. */
-    const struct sigaction on_closed_pipe = {.sa_handler = note_closed_pipe};
-    sigaction(SIGPIPE, &on_closed_pipe, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a file larger than ulimit -f: write() says so */
+    signals_begin();
     fill_standard_descriptors();
     setlocale(LC_CTYPE, ""); /* for the bars; numbers stay in the C locale */
 
@@ -134,6 +127,7 @@ int main(int argc, char **argv)
     mg_status st = run(argc, argv);
     if (st == CLI_HELP_SHOWN) st = MG_OK;
     if (st == MG_OK) st = cli_flush();
-    if (st != MG_OK && !pipe_closed) cli_report(mg_last_error());
+    if (st == MG_ERR_IO && output_closed) return CLI_EXIT_SIGNAL + SIGPIPE; /* without a word */
+    if (st != MG_OK) cli_report(mg_last_error());
     return exit_code(st);
 }

@@ -4,6 +4,8 @@
 #include "io/json.h"
 #include "mnist_gpu/image.h"
 #include "mnist_gpu/weights.h"
+#include "term.h"
+#include "text.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,9 +61,14 @@ void cli_ink_on_paper(uint8_t *out, const mg_model *model, const uint8_t *pixels
 
 json_t *cli_json_text(const char *text)
 {
-    char shown[MG_SHOWN_SIZE];
     json_t *string = json_string(text);
-    return string ? string : json_string(mg__shown(shown, text));
+    char *plain = string ? NULL : mg__format("%s", text);
+    if (plain) {
+        mg__text_clean(plain, true);
+        string = json_string(plain);
+    }
+    free(plain);
+    return string;
 }
 
 json_t *cli_json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
@@ -72,7 +79,10 @@ mg_status cli_print_json(json_t *root)
     json_decref(root);
     /* main() has begun to count. Text of which a part is missing is worse than none. */
     const mg_status st = mg__json_status(text ? MG_OK : MG_ERR_MEMORY, 0, "JSON");
-    if (!st) puts(text);
+    if (!st) {
+        term_write(text);
+        puts("");
+    }
     free(text);
     return st;
 }

@@ -18,21 +18,22 @@ static bool is_sure(const predict_digit *d, const predict_args *a)
 static void print_class(const predict_digit *d, const predict_shape *s, int class)
 {
     enum { CELLS = 40 };
-    char bar[TERM_BAR_SIZE], on[16], off[16], number[12];
+    char bar[TERM_BAR_SIZE], style[16], number[12];
     const double probability = d->probabilities[class];
     const bool best = class == d->order[0];
     term_bar(bar, sizeof bar, 1, probability, CELLS);
-    printf("%s%4s  %s  %6.2f %%%s\n", best ? term_style(on, 1, "1;32") : "",
-           class_name(number, &s->names, class), bar, 100 * probability,
-           best ? term_style(off, 1, "0") : "");
+    fputs(best ? term_style(style, 1, "1;32") : "", stdout);
+    term_print("%4s  %s  %6.2f %%", class_name(number, &s->names, class), bar, 100 * probability);
+    printf("%s\n", best ? term_style(style, 1, "0") : "");
 }
 
 static void print_best(const predict_digit *d, const predict_shape *s, const predict_args *a)
 {
     char number[12];
     const bool sure = is_sure(d, a);
-    printf("%s%s %s%.2f %%)", sure ? "" : "not sure (", class_name(number, &s->names, d->order[0]),
-           sure ? "(" : "at ", 100 * best_probability(d));
+    term_print("%s%s %s%.2f %%)", sure ? "" : "not sure (",
+               class_name(number, &s->names, d->order[0]), sure ? "(" : "at ",
+               100 * best_probability(d));
 }
 
 /* As the network sees it, ink on paper. */
@@ -55,7 +56,7 @@ static mg_status print_single(const predict_picture *p, const predict_shape *s,
     if (st) return st;
     for (int i = 0; !a->list && i < s->classes && (!a->top || i < a->top); i++)
         print_class(d, s, a->top ? d->order[i] : i);
-    printf("%s: ", p->path);
+    term_print("%s: ", p->path);
     print_best(d, s, a);
     printf("\n");
     return MG_OK;
@@ -89,7 +90,7 @@ static mg_status print_row(const predict_picture *p, const predict_shape *s, con
     }
     char *text = row_text(p, s, a);
     if (!text) return mg__fail(MG_ERR_MEMORY, "out of memory");
-    printf("%s: %s\n", p->path, text);
+    term_print("%s: %s\n", p->path, text);
     free(text);
     return MG_OK;
 }

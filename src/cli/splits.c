@@ -1,5 +1,5 @@
 #include "splits.h"
-#include "io/text.h"
+#include "io/text_stream.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>

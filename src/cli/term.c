@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L /* isatty, nl_langinfo */
 #include "term.h"
+#include "text.h"
 #include <langinfo.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -30,6 +31,22 @@ const char *term_style(char out[16], int fd, const char *code)
 bool term_shows_unicode(int fd)
 {
     return term_is_live(fd) && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+void term_write(char *text)
+{
+    if (isatty(STDOUT_FILENO)) mg__text_clean(text, true);
+    fputs(text, stdout);
+}
+
+void term_print(const char *fmt, ...)
+{
+    static char text[1 << 16];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    term_write(text);
 }
 
 void term_bar(char *out, size_t size, int fd, double fraction, int cells)

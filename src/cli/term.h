@@ -12,6 +12,11 @@ int term_width(int fd); /* columns; 80 if it is no terminal */
 
 bool term_shows_unicode(int fd); /* a live terminal, and the locale's characters are UTF-8 */
 
+/* Prints text that may hold names of files, classes or models: on a terminal, which they could
+ * steer, it is made plain (text.h), in place. term_print: at most 64 KiB. */
+void term_write(char *text);
+void term_print(const char *fmt, ...) MG_PRINTF(1, 2);
+
 /* Colours and bold: on a live terminal, unless NO_COLOR is set. Returns the escape sequence for
  * "1" (bold), "32" (green), "0" (normal) ..., or "". `out` holds it. */
 const char *term_style(char out[16], int fd, const char *code);

@@ -157,7 +157,7 @@ static void put_legend(const mg_chart *chart, term_depth depth)
                     : dashed            ? "⠤ ⠤"
                                         : "⠤⠤⠤");
         printf(" ");
-        for (const char *c = e->text; *c; c++) putchar((unsigned char)*c < ' ' ? '?' : *c);
+        term_print("%s", e->text);
     }
     printf("\n");
 }

@@ -2,8 +2,9 @@
 #include "train_log.h"
 #include "io/file.h"
 #include "io/run_files.h"
-#include "io/text.h"
+#include "io/text_stream.h"
 #include "term.h"
+#include "text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ mg_status train_log_say(train_log *log, bool shown, const char *fmt, ...)
     char *text = mg__vformat(fmt, args);
     va_end(args);
     if (!text) return mg__fail(MG_ERR_MEMORY, "out of memory");
+    mg__text_clean(text, true);
     if (shown) {
         term_clear();
         fputs(text, stdout);
@@ -50,8 +52,7 @@ static const char *now(char out[32])
 /* A line that begins with the time; control characters would break it. */
 static mg_status keep_line(train_log *log, char *line)
 {
-    for (char *c = line; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
+    mg__text_clean(line, false);
     char stamp[32], *whole = mg__format("%s  %s\n", now(stamp), line);
     const mg_status st = whole ? keep(log, whole) : mg__fail(MG_ERR_MEMORY, "out of memory");
     free(whole);
@@ -124,6 +125,7 @@ mg_status train_log_open(train_log *log, const char *dir, const char *due)
     bool old = false, lacks_due = due != NULL;
     char *path = NULL;
     MG_TRY(mg__run_file(&path, dir, MG_RUN_LOG));
+    MG_TRY(mg__file_append(path, "", 0)); /* a link to another file is refused, not cut */
     MG_TRY(cut_to_whole_lines(path, due, &old, &lacks_due));
     log->path = path;
     path = NULL;

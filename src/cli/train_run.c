@@ -1,41 +1,12 @@
-#define _POSIX_C_SOURCE 200809L /* sigaction, strdup */
+#define _POSIX_C_SOURCE 200809L /* strdup */
 #include "train_report.h"
 #include "io/file.h"
+#include "signals.h"
 #include "term.h"
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* ---- signals ---- */
-
-static volatile sig_atomic_t stop_asked;
-
-static void restore_signals(void)
-{
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-}
-
-static void ask_to_stop(int number)
-{
-    (void)number;
-    stop_asked = 1;
-    restore_signals(); /* the second one kills */
-}
-
-/* A signal that is ignored, as nohup or a shell's background jobs want it, stays so. */
-static void catch_signals(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM};
-    const struct sigaction ask = {.sa_handler = ask_to_stop, .sa_flags = SA_RESTART};
-    for (int i = 0; i < MG_COUNT_OF(numbers); i++) {
-        struct sigaction old;
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &ask, NULL);
-    }
-}
 
 /* ---- trainer and run directory ---- */
 
@@ -67,13 +38,16 @@ static mg_status on_epoch(void *user, const mg_epoch *epoch)
     mg_status st = save(run);
     if (!st) st = train_report_epoch(run, epoch);
     if (st) return st;
-    return cli_flush(); /* nobody reads any more: end, with nothing lost */
+    st = cli_flush();
+    return st && signals_pipe_closed()
+               ? mg__fail(MG_ERR_INTERRUPTED, "nobody reads standard output any more")
+               : st;
 }
 
 static bool on_stop(void *user)
 {
     (void)user;
-    return stop_asked;
+    return signals_noted() != 0;
 }
 
 mg_status train_run_create(train_run *run, const char *dir)
@@ -145,12 +119,12 @@ mg_status train_run_go(train_run *run)
                                   .progress = run->verbose == 1 ? train_report_progress : NULL,
                                   .epoch = on_epoch,
                                   .stop = on_stop};
-    catch_signals();
+    signals_catch();
     mg_status st = mg_trainer_run(run->trainer, &hooks);
     term_clear();
     const bool interrupted = st == MG_ERR_INTERRUPTED;
     if (st == MG_OK || interrupted) st = save(run); /* the end may lie within an epoch */
-    restore_signals();
+    signals_release();
     if (st == MG_ERR_NUMERIC) st = explain(run);
     if (!st && mg_trainer_end(run->trainer) == MG_TRAIN_PATIENCE)
         st = train_log_say(&run->log, run->verbose > 0,
@@ -166,7 +140,7 @@ mg_status train_run_go(train_run *run)
 
 mg_status train_run_end(train_run *run, mg_status st)
 {
-    char how[1024];
+    char how[8192];
     if (!run->log.path) return st;
     snprintf(how, sizeof how, "%s", st ? mg_last_error() : "finished");
     const mg_status logged = train_log_end(&run->log, how);

@@ -25,7 +25,7 @@ typedef struct download {
 static mg_status fetch_part(const download *d, const char *url, bool resume, bool *resumed)
 {
     mg_status st = MG_OK;
-    const int flags = O_WRONLY | O_CREAT | (resume ? 0 : O_TRUNC);
+    const int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | (resume ? 0 : O_TRUNC);
     const int fd = mg__open_at(AT_FDCWD, d->part, flags);
     if (fd < 0) MG_FAIL(MG_ERR_IO, "%s: cannot open: %s", d->part, strerror(errno));
     const off_t end = lseek(fd, 0, SEEK_END);

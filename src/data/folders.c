@@ -81,7 +81,9 @@ static int label_of(const char *name)
 static mg_status add_class(void *user, const char *path, const char *name, bool is_folder)
 {
     listing *list = user;
-    if (!is_folder) return MG_OK; /* a README, a list of labels */
+    if (!is_folder) return MG_OK;                 /* a README, a list of labels */
+    if (strchr(name, '\n') || strchr(name, '\r')) /* classes.txt has a line for each */
+        return mg__fail(MG_ERR_FORMAT, "%s: the name of a class holds a line break", path);
     if (list->name_count == MAX_CLASSES)
         return mg__fail(MG_ERR_FORMAT, "%s: more than %d classes", path, MAX_CLASSES);
     char *copy = mg__format("%s", name);

@@ -2,6 +2,7 @@
 #include "draw/canvas_ops.h"
 #include "image/decode.h"
 #include "io/file.h"
+#include "text.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -74,48 +75,6 @@ mg_status mg__canvas_save(mg_canvas *c) { return c->failed ? c->failed : c->ops-
 
 /* ---- text ---- */
 
-/* The length of the UTF-8 sequence at `s` (RFC 3629), 0 if there is none. */
-static size_t sequence(const unsigned char *s)
-{
-    const size_t length = s[0] < 0x80                    ? 1
-                          : s[0] >= 0xc2 && s[0] <= 0xdf ? 2
-                          : s[0] >= 0xe0 && s[0] <= 0xef ? 3
-                          : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
-                                                         : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80) return 0;
-    const bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    const bool surrogate = s[0] == 0xed && s[1] > 0x9f, beyond = s[0] == 0xf4 && s[1] > 0x8f;
-    return overlong || surrogate || beyond ? 0 : length;
-}
-
-/* No control characters, neither ASCII's nor C1's, nor U+FFFE and U+FFFF: XML has no room for them.
- */
-static bool is_plain(const unsigned char *s, size_t length)
-{
-    if (length == 1) return s[0] >= 0x20 && s[0] != 0x7f;
-    if (length == 2) return !(s[0] == 0xc2 && s[1] < 0xa0);
-    return !(length == 3 && s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe);
-}
-
-static char *clean(const char *text)
-{
-    const unsigned char *from = (const unsigned char *)text;
-    char *out = malloc(strlen(text) + 1), *to = out;
-    while (out && *from) {
-        const size_t length = sequence(from);
-        if (length && is_plain(from, length)) {
-            memcpy(to, from, length);
-            to += length;
-        } else {
-            *to++ = '?';
-        }
-        from += length ? length : 1;
-    }
-    if (out) *to = 0;
-    return out;
-}
-
 double mg__text_width(double size, const char *text)
 {
     /* DejaVu Sans, in hundredths of the em, from the space on; it is among the widest. */
@@ -161,11 +120,13 @@ void mg__canvas_disc(mg_canvas *c, double x, double y, double radius, mg_color c
 void mg__canvas_text(mg_canvas *c, double x, double y, mg_anchor anchor, const mg_font *font,
                      const char *text)
 {
-    char *plain = clean(text);
-    if (plain)
+    char *plain = mg__format("%s", text);
+    if (plain) {
+        mg__text_clean(plain, false);
         c->ops->text(c, x, y, anchor, font, plain);
-    else
+    } else {
         c->failed = mg__fail(MG_ERR_MEMORY, "%s: out of memory", c->path);
+    }
     free(plain);
 }
 

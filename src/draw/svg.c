@@ -3,7 +3,7 @@
 #include "image/mosaic.h"
 #include "image/png.h"
 #include "io/file.h"
-#include "io/text.h"
+#include "io/text_stream.h"
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -229,7 +229,7 @@ mg_status mg__file_append(const char *path, const void *bytes, size_t size)
 {
     mg_status st = MG_OK;
     struct stat info;
-    int fd = mg__open_at(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT);
+    int fd = mg__open_at(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW);
     if (fd < 0) MG_FAIL(MG_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
     if (fstat(fd, &info)) MG_FAIL(MG_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
     if (!write_all(fd, bytes, size)) st = MG_ERR_IO;

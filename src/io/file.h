@@ -19,8 +19,9 @@ typedef struct mg_slice {
 } mg_slice;
 mg_status mg__file_replace(const char *path, const mg_slice *slices, int count);
 
-/* Appends to `path`, which is made if it is not there. On failure the file is as it was. No fsync:
- * after a loss of power the end may be missing or zeros. */
+/* Appends to `path`, which is made if it is not there; a symbolic link is an error: whoever made it
+ * chose the file that would grow. On failure the file is as it was. No fsync: after a loss of power
+ * the end may be missing or zeros. */
 mg_status mg__file_append(const char *path, const void *bytes, size_t size);
 
 /* Cuts the file to its first `size` bytes. MG_ERR_IO. */

@@ -1,7 +1,7 @@
 #include "io/history.h"
 #include "io/file.h"
 #include "io/json.h"
-#include "io/text.h"
+#include "io/text_stream.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>

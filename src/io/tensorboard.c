@@ -1,12 +1,14 @@
+#define _POSIX_C_SOURCE 200809L /* lstat */
 #include "io/tensorboard.h"
 #include "io/file.h"
 #include "io/run_files.h"
-#include "io/text.h"
+#include "io/text_stream.h"
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- protocol buffers ---- */
 
@@ -143,6 +145,15 @@ static void write_epoch(FILE *out, double time, const mg_epoch *epoch, const sca
     write_record(out, &event);
 }
 
+/* A link would take the file out of the run's directory. */
+static mg_status make_own_dir(const char *path)
+{
+    struct stat info;
+    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
+        return mg__fail(MG_ERR_IO, "%s: a symbolic link, expected a directory of the run", path);
+    return mg__make_dirs(path);
+}
+
 static mg_status write_run(const char *dir, const char *run, const scalar *scalars, double started,
                            const mg_train_state *state)
 {
@@ -160,7 +171,7 @@ static mg_status write_run(const char *dir, const char *run, const scalar *scala
         write_epoch(stream, time, &state->history[i], scalars);
     }
     if (fclose(stream)) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
-    MG_TRY(mg__make_dirs(run_dir));
+    MG_TRY(make_own_dir(run_dir));
     MG_TRY(mg__file_extend(path, bytes, size));
 out:
     free(bytes);

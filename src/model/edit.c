@@ -1,6 +1,6 @@
 /* A model with another first or last line: its text is changed and parsed again. */
 #include "model/spec.h"
-#include "io/text.h"
+#include "io/text_stream.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

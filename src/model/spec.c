@@ -3,7 +3,7 @@
  * output shape. */
 #include "model/spec.h"
 #include "io/file.h"
-#include "io/text.h"
+#include "io/text_stream.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Models as tables, for people. */
 #include "model/cost.h"
-#include "io/text.h"
+#include "io/text_stream.h"
 #include <stdio.h>
 #include <string.h>
 

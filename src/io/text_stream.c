@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* fopencookie */
-#include "io/text.h"
+#include "io/text_stream.h"
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>

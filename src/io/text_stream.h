@@ -1,6 +1,6 @@
 /* Text that grows in memory. */
-#ifndef MG_TEXT_H
-#define MG_TEXT_H
+#ifndef MG_TEXT_STREAM_H
+#define MG_TEXT_STREAM_H
 
 #include <stdio.h>
 
