@@ -104,12 +104,11 @@ out:
  * repeated, so that nothing needs to be looked at in steps that go well. */
 static mg_status explain(train_run *run)
 {
-    char what[400], where[400] = "";
+    char what[400];
     snprintf(what, sizeof what, "%s", mg_last_error());
     if (mg_trainer_trace(run->trainer, run->saved) == MG_ERR_NUMERIC)
-        snprintf(where, sizeof where, "; first in %s", mg_last_error());
-    return mg__fail(MG_ERR_NUMERIC, "%s%s; %s keeps epoch %u", what, where, run->dir,
-                    run->saved->epoch);
+        return mg__fail(MG_ERR_NUMERIC, "%s; first in %s", what, mg_last_error());
+    return mg__fail(MG_ERR_NUMERIC, "%s", what);
 }
 
 mg_status train_run_go(train_run *run)
@@ -126,6 +125,8 @@ mg_status train_run_go(train_run *run)
     if (st == MG_OK || interrupted) st = save(run); /* the end may lie within an epoch */
     signals_release();
     if (st == MG_ERR_NUMERIC) st = explain(run);
+    if (st == MG_ERR_NUMERIC || st == MG_ERR_DEVICE) /* nothing is wrong with what is saved */
+        st = mg__fail(st, "%s; %s keeps epoch %u", mg_last_error(), run->dir, run->saved->epoch);
     if (!st && mg_trainer_end(run->trainer) == MG_TRAIN_PATIENCE)
         st = train_log_say(&run->log, run->verbose > 0,
                            "stopped early: no better %s in %d epoch%s\n", o->monitor, o->patience,

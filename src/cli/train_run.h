@@ -34,8 +34,8 @@ mg_status train_run_create(train_run *run, const char *dir);
 mg_status train_run_resume(train_run *run);
 
 /* Trains to the end, saving after every epoch and at the end. SIGINT or SIGTERM: finishes the step,
- * saves, MG_ERR_INTERRUPTED; a second one kills. MG_ERR_NUMERIC: what was last saved is kept, and
- * the message says where a number first was not finite. */
+ * saves, MG_ERR_INTERRUPTED; a second one kills. MG_ERR_NUMERIC, MG_ERR_DEVICE: the message says
+ * which epoch is kept, that last saved; of the first also where a number first was not finite. */
 mg_status train_run_go(train_run *run);
 
 /* Writes the log's last line, which says how `st` came; returns `st`, with its message. */
