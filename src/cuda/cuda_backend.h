@@ -39,6 +39,10 @@ mg_status mg__cuda_failed(cudaError_t error, const char *call, const char *file,
 mg_status mg__cublas_failed(cublasStatus_t error, const char *call, const char *file, int line);
 mg_status mg__cudnn_failed(cudnnStatus_t error, const char *call, const char *file, int line);
 
+/* "1024 free of 4096", in bytes of GPU memory, or that it is not known. */
+enum { MG_FREE_MEMORY_SIZE = 64 };
+const char *mg__cuda_free_memory(char text[MG_FREE_MEMORY_SIZE]);
+
 #define MG_CHECK_CALL(type, success, failed, call)                                                 \
     do {                                                                                           \
         const type error_ = (call);                                                                \

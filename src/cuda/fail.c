@@ -27,30 +27,51 @@ static const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* A failed call also stays the runtime's "last error", where the next kernel launch would find it
- * and take it for its own: it is cleared. */
+const char *mg__cuda_free_memory(char text[MG_FREE_MEMORY_SIZE])
+{
+    size_t available, total;
+    if (cudaMemGetInfo(&available, &total) == cudaSuccess)
+        snprintf(text, MG_FREE_MEMORY_SIZE, "%zu free of %zu", available, total);
+    else
+        snprintf(text, MG_FREE_MEMORY_SIZE, "how many are free is not known");
+    (void)cudaGetLastError();
+    return text;
+}
+
+/* Where memory ran out, the message ends with how much of the GPU's there is. A failed call also
+ * stays the runtime's "last error", where the next kernel launch would find it and take it for its
+ * own: it is cleared. */
+static mg_status failed(bool out_of_memory, const char *file, int line, const char *call,
+                        const char *why, const char *detail)
+{
+    char available[MG_FREE_MEMORY_SIZE];
+    const char *comma = detail[0] ? ", " : "";
+    (void)cudaGetLastError();
+    if (!out_of_memory)
+        return mg__fail(MG_ERR_DEVICE, "%s:%d: %s: %s%s%s", file_name(file), line, call, why, comma,
+                        detail);
+    return mg__fail(MG_ERR_MEMORY, "%s:%d: %s: %s%s%s; bytes of GPU memory: %s", file_name(file),
+                    line, call, why, comma, detail, mg__cuda_free_memory(available));
+}
+
 mg_status mg__cuda_failed(cudaError_t error, const char *call, const char *file, int line)
 {
-    (void)cudaGetLastError();
-    return mg__fail(error == cudaErrorMemoryAllocation ? MG_ERR_MEMORY : MG_ERR_DEVICE,
-                    "%s:%d: %s: %s, %s", file_name(file), line, call, cudaGetErrorName(error),
-                    cudaGetErrorString(error));
+    return failed(error == cudaErrorMemoryAllocation, file, line, call, cudaGetErrorName(error),
+                  cudaGetErrorString(error));
 }
 
 mg_status mg__cublas_failed(cublasStatus_t error, const char *call, const char *file, int line)
 {
-    (void)cudaGetLastError();
-    return mg__fail(error == CUBLAS_STATUS_ALLOC_FAILED ? MG_ERR_MEMORY : MG_ERR_DEVICE,
-                    "%s:%d: %s: %s", file_name(file), line, call, cublasGetStatusName(error));
+    return failed(error == CUBLAS_STATUS_ALLOC_FAILED, file, line, call, cublasGetStatusName(error),
+                  "");
 }
 
 mg_status mg__cudnn_failed(cudnnStatus_t error, const char *call, const char *file, int line)
 {
+    const bool out_of_memory = error == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ||
+                               error == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
     char detail[256] = "";
     cudnnGetLastErrorString(detail, sizeof detail);
     detail[strcspn(detail, "\n")] = 0;
-    (void)cudaGetLastError();
-    return mg__fail(error == CUDNN_STATUS_ALLOC_FAILED ? MG_ERR_MEMORY : MG_ERR_DEVICE,
-                    "%s:%d: %s: %s%s%s", file_name(file), line, call, cudnnGetErrorString(error),
-                    detail[0] ? ", " : "", detail);
+    return failed(out_of_memory, file, line, call, cudnnGetErrorString(error), detail);
 }

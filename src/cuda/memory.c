@@ -5,20 +5,14 @@
 /* cudaMalloc with a message that says what was needed and what there is. */
 static mg_status device_malloc(void **out, size_t bytes)
 {
-    mg_status st;
-    size_t available = 0, total = 0;
+    char available[MG_FREE_MEMORY_SIZE];
     const cudaError_t error = cudaMalloc(out, bytes ? bytes : 1);
-    if (error == cudaErrorMemoryAllocation) {
-        (void)cudaGetLastError();
-        MG_CUDA(cudaMemGetInfo(&available, &total));
-        MG_FAIL(MG_ERR_MEMORY, "out of GPU memory: %zu bytes needed, %zu free of %zu", bytes,
-                available, total);
-    }
-    if (error != cudaSuccess)
+    if (error == cudaSuccess) return MG_OK;
+    if (error != cudaErrorMemoryAllocation)
         return mg__cuda_failed(error, "cudaMalloc(out, bytes)", __FILE__, __LINE__);
-    st = MG_OK;
-out:
-    return st;
+    (void)cudaGetLastError();
+    return mg__fail(MG_ERR_MEMORY, "out of GPU memory: %zu bytes needed, %s", bytes,
+                    mg__cuda_free_memory(available));
 }
 
 mg_status mg__cuda_alloc(mg_backend *be, void **out, size_t bytes)

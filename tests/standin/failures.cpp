@@ -1,6 +1,7 @@
 /* Calls that fail on demand, so that tests see what the backend makes of it. */
 #include "standin.h"
 
+#include <cctype>
 #include <cstdlib>
 #include <string>
 
@@ -8,11 +9,35 @@ namespace standin
 {
 /* One item of MG_STANDIN_FAIL. */
 struct Failure {
-    std::string call;     /* every call of this function or kernel, */
-    unsigned long number; /* or, where `call` is empty, the call with this number */
+    std::string call;     /* of the calls of this function or kernel, or of all if it is empty, */
+    unsigned long number; /* the one with this number, or each if it is 0, */
     bool onwards;         /* and all after it */
     int status;           /* 0: the usual one */
+    unsigned long seen;   /* calls so far */
+
+    bool strikes(const char *name, bool can_fail)
+    {
+        if (call.empty() ? !can_fail : call != name) return false;
+        seen++;
+        return number == 0 || seen == number || (onwards && seen > number);
+    }
 };
+
+/* NUMBER[+], or CALL[@NUMBER[+]]; then [:STATUS]. */
+static Failure read_failure(const std::string &item)
+{
+    Failure f = {};
+    const size_t colon = item.find(':');
+    std::string place = item.substr(0, colon);
+    if (colon != std::string::npos) f.status = std::atoi(item.c_str() + colon + 1);
+    if (!std::isdigit((unsigned char)place[0])) {
+        f.call = place.substr(0, place.find('@'));
+        place.erase(0, f.call.size() + 1);
+    }
+    f.number = std::strtoul(place.c_str(), nullptr, 10);
+    f.onwards = !place.empty() && place.back() == '+';
+    return f;
+}
 
 static std::vector<Failure> read_failures()
 {
@@ -22,30 +47,23 @@ static std::vector<Failure> read_failures()
     while (!rest.empty()) {
         const std::string item = rest.substr(0, rest.find(','));
         rest.erase(0, item.size() + 1);
-        const size_t colon = item.find(':');
-        char *end;
-        Failure f = {"", std::strtoul(item.c_str(), &end, 10), *end == '+', 0};
-        if (end == item.c_str())
-            f = {item.substr(0, colon), 0, false,
-                 colon == std::string::npos ? 0 : std::atoi(item.c_str() + colon + 1)};
-        out.push_back(f);
+        out.push_back(read_failure(item));
     }
     return out;
 }
 
 int planned_failure(int usual, const char *call)
 {
-    static const std::vector<Failure> failures = read_failures();
+    static std::vector<Failure> failures = read_failures();
     static unsigned long calls = 0;
+    const Failure *struck = nullptr;
     if (failures.empty()) return 0;
-    if (usual) calls++; /* else it cannot fail, but answer with what it was given */
-    for (const Failure &f : failures) {
-        const bool numbered = usual && (calls == f.number || (f.onwards && calls > f.number));
-        if (f.call.empty() ? !numbered : f.call != call) continue;
-        const int status = f.status ? f.status : usual;
-        complain("call %lu, %s, fails with %d", calls, call, status);
-        return status;
-    }
-    return 0;
+    if (usual) calls++;         /* else it cannot fail, but answer with what it was given */
+    for (Failure &f : failures) /* all of them count */
+        if (f.strikes(call, usual != 0) && !struck) struck = &f;
+    if (!struck) return 0;
+    const int status = struck->status ? struck->status : usual;
+    complain("call %lu, %s, fails with %d", calls, call, status);
+    return status;
 }
 } // namespace standin
