@@ -262,77 +262,78 @@ static void every_key_may_be_missing_or_not(void **unused)
 
 /* ---- settings ---- */
 
+static const struct {
+    const char *from, *to, *message; /* NULL: it does not matter */
+} settings_cases[] = {
+    {"\"seed\": \"18446744073709551615\"", "\"seed\": \"1\"",
+     "it is of a training with \"seed\" \"18446744073709551615\", config.json has \"1\""},
+    {"\"batch\": 32", "\"batch\": 64", "with \"batch\" 32, config.json has 64"},
+    {"\"lr\": 0.001", "\"lr\": 0.01", "with \"lr\" 0.001, config.json has 0.01"},
+    {"\"optimizer\": \"adam\"", "\"optimizer\": \"adamw\"",
+     "with \"optimizer\" \"adam\", config.json has \"adamw\""},
+    {"\"momentum\": 0.0", "\"momentum\": 0.5", "with \"momentum\" 0.0,"},
+    {"\"nesterov\": false", "\"nesterov\": true", "with \"nesterov\" false,"},
+    {"\"beta1\": 0.9", "\"beta1\": 0.8", "with \"beta1\" 0.9, config.json has 0.8"},
+    {"\"beta2\": 0.999", "\"beta2\": 0.9", "with \"beta2\" 0.999,"},
+    {"\"rho\": 0.9", "\"rho\": 0.99", "with \"rho\" 0.9,"},
+    {"\"eps\": 0.0", "\"eps\": 1e-7", "with \"eps\" 0.0,"},
+    {"\"weight_decay\": 0.0", "\"weight_decay\": 0.1", "with \"weight_decay\" 0.0,"},
+    {"\"clip_value\": 0.0", "\"clip_value\": 0.1", "with \"clip_value\" 0.0,"},
+    {"\"clip_norm\": 0.0", "\"clip_norm\": 0.1", "with \"clip_norm\" 0.0,"},
+    {"\"schedule\": \"constant\"", "\"schedule\": \"step\"", "with \"schedule\" \"constant\","},
+    {"\"lr_gamma\": 0.0", "\"lr_gamma\": 0.5", "with \"lr_gamma\" 0.0,"},
+    {"\"lr_step\": 10", "\"lr_step\": 1", "with \"lr_step\" 10,"},
+    {"\"lr_min\": 0.0", "\"lr_min\": 0.0001", "with \"lr_min\" 0.0,"},
+    {"\"lr_patience\": 10", "\"lr_patience\": 2", "with \"lr_patience\" 10,"},
+    {"\"warmup\": \"0\"", "\"warmup\": \"3\"", "with \"warmup\" \"0\","},
+    {"\"monitor\": \"val_accuracy\"", "\"monitor\": \"loss\"", "with \"monitor\" \"val_acc"},
+    {"\"patience\": 0", "\"patience\": 4", "with \"patience\" 0, config.json has 4"},
+    {"\"min_delta\": 0.0", "\"min_delta\": 0.5", "with \"min_delta\" 0.0,"},
+    {"\"shuffle\": true", "\"shuffle\": false", "with \"shuffle\" true, config.json has false"},
+    {"\"augment_affine\": 0.0", "\"augment_affine\": 1", "with \"augment_affine\" 0.0,"},
+    {"\"augment_elastic\": 0.0", "\"augment_elastic\": 1", "with \"augment_elastic\" 0.0,"},
+    {"\"augment_stroke\": 0.0", "\"augment_stroke\": 1", "with \"augment_stroke\" 0.0,"},
+    {"\"augment_noise\": 0.0", "\"augment_noise\": 1", "with \"augment_noise\" 0.0,"},
+    {"\"val_split\": 0.1", "\"val_split\": 0.2", "with \"val_split\" 0.1,"},
+    {"\"limit\": 0", "\"limit\": 9", "with \"limit\" 0, config.json has 9"},
+    {"\"train_count\": 54000", "\"train_count\": 9", "with \"train_count\" 54000,"},
+    {"\"val_count\": 6000", "\"val_count\": 9", "with \"val_count\" 6000,"},
+    {"\"data_crc32\": 4294967295", "\"data_crc32\": 9", "with \"data_crc32\" 4294967295,"},
+    {"\"model_name\": \"tiny\"", "\"model_name\": \"other\"", NULL},
+    {"\"data\": \"/data", "\"data\": \"/elsewhere", NULL},
+    {"\"device\": \"cpu\"", "\"device\": \"cuda\"", NULL},
+    {"\"epochs\": 30", "\"epochs\": 40", NULL},
+    {"\"max_steps\": \"0\"", "\"max_steps\": \"9\"", NULL},
+    {"\"save_best\": true", "\"save_best\": false", NULL},
+    {"\"save_last\": false", "\"save_last\": true", NULL},
+    {"\"save_epoch\": true", "\"save_epoch\": false", NULL},
+    {"\"keep\": 7", "\"keep\": 8", NULL},
+    {"\"tensorboard\": false", "\"tensorboard\": true", NULL},
+    {"\"started\": 1500000000.0", "\"started\": 1", NULL},
+    {"input 1x3x3", "input 1x3x4", NULL}, /* it is compared line by line */
+};
+
 /* All that a training's numbers depend on is in them, and nothing else. */
 static void settings_differ_by_name(void **unused)
 {
     (void)unused;
-    static const struct {
-        const char *from, *to, *message; /* NULL: it does not matter */
-    } cases[] = {
-        {"\"seed\": \"18446744073709551615\"", "\"seed\": \"1\"",
-         "it is of a training with \"seed\" \"18446744073709551615\", config.json has \"1\""},
-        {"\"batch\": 32", "\"batch\": 64", "with \"batch\" 32, config.json has 64"},
-        {"\"lr\": 0.001", "\"lr\": 0.01", "with \"lr\" 0.001, config.json has 0.01"},
-        {"\"optimizer\": \"adam\"", "\"optimizer\": \"adamw\"",
-         "with \"optimizer\" \"adam\", config.json has \"adamw\""},
-        {"\"momentum\": 0.0", "\"momentum\": 0.5", "with \"momentum\" 0.0,"},
-        {"\"nesterov\": false", "\"nesterov\": true", "with \"nesterov\" false,"},
-        {"\"beta1\": 0.9", "\"beta1\": 0.8", "with \"beta1\" 0.9, config.json has 0.8"},
-        {"\"beta2\": 0.999", "\"beta2\": 0.9", "with \"beta2\" 0.999,"},
-        {"\"rho\": 0.9", "\"rho\": 0.99", "with \"rho\" 0.9,"},
-        {"\"eps\": 0.0", "\"eps\": 1e-7", "with \"eps\" 0.0,"},
-        {"\"weight_decay\": 0.0", "\"weight_decay\": 0.1", "with \"weight_decay\" 0.0,"},
-        {"\"clip_value\": 0.0", "\"clip_value\": 0.1", "with \"clip_value\" 0.0,"},
-        {"\"clip_norm\": 0.0", "\"clip_norm\": 0.1", "with \"clip_norm\" 0.0,"},
-        {"\"schedule\": \"constant\"", "\"schedule\": \"step\"", "with \"schedule\" \"constant\","},
-        {"\"lr_gamma\": 0.0", "\"lr_gamma\": 0.5", "with \"lr_gamma\" 0.0,"},
-        {"\"lr_step\": 10", "\"lr_step\": 1", "with \"lr_step\" 10,"},
-        {"\"lr_min\": 0.0", "\"lr_min\": 0.0001", "with \"lr_min\" 0.0,"},
-        {"\"lr_patience\": 10", "\"lr_patience\": 2", "with \"lr_patience\" 10,"},
-        {"\"warmup\": \"0\"", "\"warmup\": \"3\"", "with \"warmup\" \"0\","},
-        {"\"monitor\": \"val_accuracy\"", "\"monitor\": \"loss\"", "with \"monitor\" \"val_acc"},
-        {"\"patience\": 0", "\"patience\": 4", "with \"patience\" 0, config.json has 4"},
-        {"\"min_delta\": 0.0", "\"min_delta\": 0.5", "with \"min_delta\" 0.0,"},
-        {"\"shuffle\": true", "\"shuffle\": false", "with \"shuffle\" true, config.json has false"},
-        {"\"augment_affine\": 0.0", "\"augment_affine\": 1", "with \"augment_affine\" 0.0,"},
-        {"\"augment_elastic\": 0.0", "\"augment_elastic\": 1", "with \"augment_elastic\" 0.0,"},
-        {"\"augment_stroke\": 0.0", "\"augment_stroke\": 1", "with \"augment_stroke\" 0.0,"},
-        {"\"augment_noise\": 0.0", "\"augment_noise\": 1", "with \"augment_noise\" 0.0,"},
-        {"\"val_split\": 0.1", "\"val_split\": 0.2", "with \"val_split\" 0.1,"},
-        {"\"limit\": 0", "\"limit\": 9", "with \"limit\" 0, config.json has 9"},
-        {"\"train_count\": 54000", "\"train_count\": 9", "with \"train_count\" 54000,"},
-        {"\"val_count\": 6000", "\"val_count\": 9", "with \"val_count\" 6000,"},
-        {"\"data_crc32\": 4294967295", "\"data_crc32\": 9", "with \"data_crc32\" 4294967295,"},
-        {"\"model_name\": \"tiny\"", "\"model_name\": \"other\"", NULL},
-        {"\"data\": \"/data", "\"data\": \"/elsewhere", NULL},
-        {"\"device\": \"cpu\"", "\"device\": \"cuda\"", NULL},
-        {"\"epochs\": 30", "\"epochs\": 40", NULL},
-        {"\"max_steps\": \"0\"", "\"max_steps\": \"9\"", NULL},
-        {"\"save_best\": true", "\"save_best\": false", NULL},
-        {"\"save_last\": false", "\"save_last\": true", NULL},
-        {"\"save_epoch\": true", "\"save_epoch\": false", NULL},
-        {"\"keep\": 7", "\"keep\": 8", NULL},
-        {"\"tensorboard\": false", "\"tensorboard\": true", NULL},
-        {"\"started\": 1500000000.0", "\"started\": 1", NULL},
-        {"input 1x3x3", "input 1x3x4", NULL}, /* it is compared line by line */
-    };
     mg_run_config config = make_config(), other;
     char *settings = NULL, *others = NULL;
     size_t size;
-    assert_int_equal(MG_COUNT_OF(cases), 16 + 28);
+    assert_int_equal(MG_COUNT_OF(settings_cases), 16 + 28);
     assert_int_equal(mg__make_dirs("r"), MG_OK);
     assert_int_equal(mg__run_save_config("r", &config), MG_OK);
     assert_int_equal(mg__run_settings(&settings, &config), MG_OK);
     char *good = scratch_read("r/config.json", &size);
-    for (int i = 0; i < MG_COUNT_OF(cases); i++) {
-        char *text = replaced(good, cases[i].from, cases[i].to);
+    for (int i = 0; i < MG_COUNT_OF(settings_cases); i++) {
+        char *text = replaced(good, settings_cases[i].from, settings_cases[i].to);
         scratch_write("r/config.json", text, strlen(text));
         if (mg__run_load_config(&other, "r") != MG_OK) fail_msg("%s", mg_last_error());
         assert_int_equal(mg__run_settings(&others, &other), MG_OK);
         const mg_status st = mg__run_check_settings(settings, others);
-        if (st != (cases[i].message ? MG_ERR_MISMATCH : MG_OK))
-            fail_msg("%s: %s", cases[i].to, mg_status_name(st));
-        if (cases[i].message) assert_message(cases[i].message);
+        if (st != (settings_cases[i].message ? MG_ERR_MISMATCH : MG_OK))
+            fail_msg("%s: %s", settings_cases[i].to, mg_status_name(st));
+        if (settings_cases[i].message) assert_message(settings_cases[i].message);
         mg__run_config_free(&other);
         free(others);
         free(text);
