@@ -2,6 +2,7 @@
  * CPU run goes, on machines that have no CUDA library. */
 #include "backend.h"
 #include "io/file.h"
+#include <assert.h>
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,7 @@ static mg_status open_cuda(mg_backend **out, int device)
     char reason[200] = "";
     const mg_status st = load_module(&api);
     if (st) return st;
+    assert(api);
     const int count = api->device_count(reason, sizeof reason);
     if (count <= 0) return mg__fail(MG_ERR_DEVICE, "%s", reason);
     if (device >= count)

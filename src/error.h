@@ -14,20 +14,32 @@
 
 #include "mnist_gpu/status.h"
 #include <stdarg.h>
+#include <stdlib.h>
 
 #ifdef __GNUC__
 #define MG_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define MG_FRESH             __attribute__((malloc)) /* what it returns, nothing else points to */
 #else
 #define MG_PRINTF(fmt, args)
+#define MG_FRESH
 #endif
 
-/* Stores the message and returns `code`, so that `return mg__fail(...)` is one statement. */
-mg_status mg__fail(mg_status code, const char *fmt, ...) MG_PRINTF(2, 3);
+/* mg__fail(code, fmt, ...) stores the message and returns `code`, so that `return mg__fail(...)` is
+ * one statement. mg__fail_in(code, fmt, ...) puts "prefix: " before the present message and returns
+ * `code`: adds the place as an error rises. Both are macros to show at every call, to analyzers
+ * too, that what they return is not MG_OK. */
+#define mg__fail(...)    mg__failed(mg__set_failure(__VA_ARGS__))
+#define mg__fail_in(...) mg__failed(mg__set_failure_in(__VA_ARGS__))
+
+mg_status mg__set_failure(mg_status code, const char *fmt, ...) MG_PRINTF(2, 3);
+mg_status mg__set_failure_in(mg_status code, const char *fmt, ...) MG_PRINTF(2, 3);
 mg_status mg__vfail(mg_status code, const char *fmt, va_list args) MG_PRINTF(2, 0);
 
-/* Puts "prefix: " before the present message and returns `code`: adds the place as an error rises.
- */
-mg_status mg__fail_in(mg_status code, const char *fmt, ...) MG_PRINTF(2, 3);
+static inline mg_status mg__failed(mg_status code)
+{
+    if (code == MG_OK) abort(); /* a mistake in the program */
+    return code;
+}
 
 #define MG_TRY(expr)                                                                               \
     do {                                                                                           \

@@ -43,7 +43,7 @@ mg_status mg__vfail(mg_status code, const char *fmt, va_list args)
     return code;
 }
 
-mg_status mg__fail(mg_status code, const char *fmt, ...)
+mg_status mg__set_failure(mg_status code, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -52,7 +52,7 @@ mg_status mg__fail(mg_status code, const char *fmt, ...)
     return code;
 }
 
-mg_status mg__fail_in(mg_status code, const char *fmt, ...)
+mg_status mg__set_failure_in(mg_status code, const char *fmt, ...)
 {
     char place[MESSAGE_SIZE];
     va_list args;

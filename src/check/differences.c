@@ -10,6 +10,7 @@
  * order, in double but for the losses or outputs themselves, which come as floats. */
 #include "check/case.h"
 #include "model/spec.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +109,7 @@ static float kink_free(size_t i, size_t offset)
 static void fill_batchnorm(const mg_check *c, bench *b)
 {
     const size_t in = mg_shape_size(b->op.layer->in), valid = mg_step_rows(&b->state) * in;
-    const size_t plane = (size_t)(b->op.layer->in.h * b->op.layer->in.w);
+    const size_t plane = (size_t)b->op.layer->in.h * (size_t)b->op.layer->in.w;
     for (size_t i = 0; i < b->counts[X]; i++)
         b->inputs[X][i] =
             mg__check_real(c, X, i, -8, 8) + ((i / in + i % in % plane) % 2 ? 12.0f : -12.0f);
@@ -212,6 +213,7 @@ static mg_status check_input(mg_check *c, bench *b, int input)
     const double tolerance = tolerance_of(b);
     const bool whole = is_loss(b) || is_batchnorm(b); /* the tolerance is that of any step */
     float found[DIRECTIONS], expected[DIRECTIONS], scale[DIRECTIONS], *t = NULL, *v = NULL;
+    assert(count > 0);
     MG_TRY(allocate(&t, count));
     MG_TRY(allocate(&v, count));
     memcpy(t, b->inputs[input], count * sizeof *t);

@@ -439,8 +439,8 @@ mg_status mg__check_parse_layer(mg_model **model, const mg_layer **layer, const 
     if (!of->input)
         snprintf(text, sizeof text, "%s\ndense out=2\nsoftmax_xent\n", of->line);
     else if (loss)
-        snprintf(text, sizeof text, "input %s\ndense out=%d\n%s\n", of->input, atoi(of->input),
-                 of->line);
+        snprintf(text, sizeof text, "input %s\ndense out=%ld\n%s\n", of->input,
+                 strtol(of->input, NULL, 10), of->line);
     else
         snprintf(text, sizeof text, "input %s\n%s\ndense out=2\nsoftmax_xent\n", of->input,
                  of->line);

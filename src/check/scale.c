@@ -85,7 +85,7 @@ static void loss_gradient_scale(const mg_op *op, float *dx)
     for (size_t n = 0; n < (size_t)op->batch; n++)
         for (size_t k = 0; k < classes; k++) {
             const size_t i = n * classes + k;
-            const float label = k == op->feed->batch_labels[n];
+            const float label = k == op->feed->batch_labels[n] ? 1 : 0;
             const float terms =
                 (softmax ? dx[i] + spread / (float)classes : fabsf(op->x[i])) + label;
             dx[i] = n < rows ? factor * terms / (float)rows : 0;

@@ -9,6 +9,7 @@
 #include "term_picture.h"
 #include "train/activations.h"
 #include "term.h"
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,6 +202,7 @@ static mg_status alloc_outputs(float **y, const cli_network *n)
     for (int i = 0; i < m->layer_count; i++) {
         if (m->layers[i].kind != MG_LAYER_CONV) continue;
         const int last = last_of(m, i);
+        assert(!y[last]); /* other conv layers have other last ones */
         if (!(y[last] = malloc(mg_shape_size(m->layers[last].out) * sizeof *y[last])))
             return mg__fail(MG_ERR_MEMORY, "out of memory for the outputs of %s",
                             m->layers[i].name);

@@ -4,6 +4,7 @@
 #include "picture_paths.h"
 #include "predict.h"
 #include "mnist_gpu/train.h"
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,7 @@ static mg_status add_digits(predict_picture *p, batch *b, const mg_image *image,
         const mg_digit *d = &digits[i];
         p->digits[i] =
             (predict_digit){.x = d->x, .y = d->y, .width = d->width, .height = d->height};
+        assert(b->pixels);
         memcpy(b->pixels + b->count++ * b->image_size, d->pixels, b->image_size);
     }
 out:

@@ -1,5 +1,6 @@
 #include "term_picture.h"
 #include "term.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ term_depth term_picture_depth(void)
 
 void term_set_color(term_depth depth, bool background, mg_color color)
 {
-    const int r = color >> 16 & 255, g = color >> 8 & 255, b = color & 255;
+    const int r = (int)(color >> 16 & 255), g = (int)(color >> 8 & 255), b = (int)(color & 255);
     const int kind = background ? 48 : 38;
     /* xterm's 256: a cube of 6 x 6 x 6 colours from 16 on, then 24 greys from 8 by steps of 10 */
     const bool grey = r == g && g == b && r > 4 && r < 243;
@@ -43,6 +44,7 @@ static mg_color mean_color(const mg_image *p, int x, int y, int width, int heigh
                 sum[k] +=
                     p->pixels[((size_t)j * p->width + i) * p->channels + (p->channels < 3 ? 0 : k)];
     mg_color color = 0;
+    assert(count); /* it is never shown larger than it is */
     for (int k = 0; k < 3; k++) color = color << 8 | (mg_color)(sum[k] / count);
     return color;
 }

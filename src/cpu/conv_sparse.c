@@ -10,6 +10,7 @@
  * add_scaled. Images are shared among threads for dx, output channels for dw: no sum depends on the
  * number of threads. */
 #include "cpu/conv.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,6 +184,7 @@ static gradient gradient_of(const job *j, int n)
 /* Which output of the window has the gradient, 0 to 3, or MG_CPU_NO_WINNER. */
 static inline int winner_of(const gradient *g, bool pooled, long at)
 {
+    assert(!pooled || g->winners);
     if (pooled) return g->winners[at * g->lanes];
     return g->y[at] > 0 ? 0 : MG_CPU_NO_WINNER;
 }

@@ -2,6 +2,7 @@
 #include "cpu/cpu.h"
 #include "cpu/float_mode.h"
 #include "host.h"
+#include <limits.h>
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
@@ -159,8 +160,8 @@ static mg_status choose_isa(const mg_cpu_isa **out)
 static int default_threads(void)
 {
     const char *set = getenv("OMP_NUM_THREADS");
-    const int wanted = set ? atoi(set) : 0;
-    if (wanted > 0) return wanted;
+    const long wanted = set ? strtol(set, NULL, 10) : 0;
+    if (wanted > 0) return wanted < INT_MAX ? (int)wanted : INT_MAX;
     cpu_set_t cores;
     return sched_getaffinity(0, sizeof cores, &cores) ? 1 : CPU_COUNT(&cores);
 }

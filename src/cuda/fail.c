@@ -12,7 +12,7 @@ mg_status mg__vfail(mg_status code, const char *fmt, va_list args)
     return report(code, fmt, args);
 }
 
-mg_status mg__fail(mg_status code, const char *fmt, ...)
+mg_status mg__set_failure(mg_status code, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);

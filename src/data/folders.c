@@ -6,6 +6,7 @@
 #include "image/plane.h"
 #include "io/file.h"
 #include "philox.h"
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -48,6 +49,19 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 typedef mg_status visitor(void *user, const char *path, const char *name, bool is_folder);
 
+static mg_status visit_entry(const char *folder, const char *name, visitor *visit, void *user)
+{
+    mg_status st;
+    struct stat info;
+    char *path = mg__format("%s/%s", folder, name);
+    if (!path) return mg__fail(MG_ERR_MEMORY, "%s: out of memory", folder);
+    if (stat(path, &info)) MG_FAIL(MG_ERR_IO, "%s: %s", path, strerror(errno));
+    st = visit(user, path, name, S_ISDIR(info.st_mode));
+out:
+    free(path);
+    return st;
+}
+
 /* Calls `visit` for everything in the folder but hidden files, by name. */
 static mg_status for_each(const char *folder, visitor *visit, void *user)
 {
@@ -58,12 +72,7 @@ static mg_status for_each(const char *folder, visitor *visit, void *user)
         return mg__fail(errno == ENOENT ? MG_ERR_NOT_FOUND : MG_ERR_IO, "%s: cannot list: %s",
                         folder, strerror(errno));
     for (int i = 0; i < count; i++) {
-        struct stat info;
-        char *path = st ? NULL : mg__format("%s/%s", folder, entries[i]->d_name);
-        if (!st && !path) st = mg__fail(MG_ERR_MEMORY, "%s: out of memory", folder);
-        if (!st && stat(path, &info)) st = mg__fail(MG_ERR_IO, "%s: %s", path, strerror(errno));
-        if (!st) st = visit(user, path, entries[i]->d_name, S_ISDIR(info.st_mode));
-        free(path);
+        if (!st) st = visit_entry(folder, entries[i]->d_name, visit, user);
         free(entries[i]);
     }
     free(entries);
@@ -74,7 +83,7 @@ static mg_status for_each(const char *folder, visitor *visit, void *user)
 static int label_of(const char *name)
 {
     if (!*name || strlen(name) > 3 || name[strspn(name, "0123456789")]) return -1;
-    const int label = atoi(name);
+    const int label = (int)strtol(name, NULL, 10);
     return label < MAX_CLASSES ? label : -1;
 }
 
@@ -104,11 +113,13 @@ static mg_status add_picture(void *user, const char *path, const char *name, boo
     (void)name;
     if (is_folder) return mg__fail(MG_ERR_FORMAT, "%s: a folder, expected pictures", path);
     if (list->count == list->capacity) {
-        list->capacity = list->capacity ? 2 * list->capacity : 1024;
-        picture *larger = realloc(list->pictures, list->capacity * sizeof *larger);
+        const size_t capacity = list->capacity ? 2 * list->capacity : 1024;
+        picture *larger = realloc(list->pictures, capacity * sizeof *larger);
         if (!larger) return mg__fail(MG_ERR_MEMORY, "%s: out of memory", path);
         list->pictures = larger;
+        list->capacity = capacity;
     }
+    assert(list->pictures);
     picture *p = &list->pictures[list->count];
     p->path = mg__format("%s", path);
     p->label = list->label;

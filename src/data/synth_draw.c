@@ -96,8 +96,9 @@ static void stray(point *points, int count, dice *d)
         if (p->corner && uniform(d) < round_corners) p->corner = false;
         const bool first = i == 0 || points[i - 1].last;
         if (first || p->last) {
-            const point *inner = first ? p + 1 : p - 1;
+            const point *inner = first ? p + 1 : p - 1; /* a stroke has two points at least */
             const float by = normal(d, overshoot);
+            /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
             p->x += by * (p->x - inner->x);
             p->y += by * (p->y - inner->y);
         }

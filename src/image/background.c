@@ -1,4 +1,5 @@
 #include "image/background.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,7 @@ static void remove_row(uint8_t *row, uint32_t width, const position *columns, co
                        const uint8_t *lower, int cells, float down, bool dark_ink)
 {
     float paper[GRID + 1];
+    assert(cells > 0);
     for (int i = 0; i < cells; i++)
         paper[i] = (float)upper[i] + down * (float)(lower[i] - upper[i]);
     paper[cells] = paper[cells - 1];

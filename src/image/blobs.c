@@ -27,7 +27,6 @@ static uint32_t label_pixels(mg__blobs *b, uint32_t *parents, const mg__plane *p
         for (uint32_t x = 0; x < w; x++) {
             const size_t at = (size_t)y * w + x;
             uint32_t label = 0;
-            b->labels[at] = 0;
             if (plane->v[at] <= threshold) continue;
             const uint32_t before[] = {
                 x ? b->labels[at - 1] : 0, x && y ? b->labels[at - w - 1] : 0,
@@ -74,7 +73,7 @@ mg_status mg__blobs_find(mg__blobs *out, const mg__plane *plane, int threshold)
      */
     const size_t most = ((size_t)plane->width + 1) / 2 * (((size_t)plane->height + 1) / 2) + 1;
     uint32_t *parents = malloc(most * sizeof *parents);
-    b.labels = malloc(size * sizeof *b.labels);
+    b.labels = calloc(size, sizeof *b.labels);
     if (!parents || !b.labels) MG_FAIL(MG_ERR_MEMORY, "out of memory for a picture");
 
     const uint32_t end = label_pixels(&b, parents, plane, threshold);
@@ -82,7 +81,7 @@ mg_status mg__blobs_find(mg__blobs *out, const mg__plane *plane, int threshold)
     for (uint32_t label = 1; label < end; label++) /* roots get numbers in order, others theirs */
         parents[label] = parents[label] == label ? (uint32_t)++b.count : parents[parents[label]];
     for (size_t i = 0; i < size; i++) b.labels[i] = parents[b.labels[i]];
-    b.blobs = malloc(((size_t)b.count + 1) * sizeof *b.blobs);
+    b.blobs = calloc((size_t)b.count + 1, sizeof *b.blobs);
     if (!b.blobs) MG_FAIL(MG_ERR_MEMORY, "out of memory for a picture");
     measure(&b);
     *out = b;

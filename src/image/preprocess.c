@@ -1,5 +1,6 @@
 /* From any picture to what a network was trained on. */
 #include "image/digit.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,7 @@ static void reduce(mg__plane *plane)
             if (row[x] != row[x - 1]) side = common_divisor(side, x);
     }
     if (side == 1) return;
+    assert(side); /* it divides the width */
     plane->width = w / side;
     plane->height = h / side;
     for (uint32_t y = 0; y < plane->height; y++)

@@ -1,6 +1,7 @@
 /* Several digits in a row: pieces above one another are one digit, small ones join a neighbour, and
  * what is much wider than tall is cut where its ink is thinnest. */
 #include "image/ink.h"
+#include <assert.h>
 #include <stdlib.h>
 
 enum { MAX_DIGITS = 256 };
@@ -60,6 +61,7 @@ static int by_value(const void *a, const void *b)
 static uint32_t median_height(const mg__box *boxes, int count)
 {
     uint32_t heights[MAX_DIGITS];
+    assert(count > 0);
     for (int i = 0; i < count; i++) heights[i] = boxes[i].y1 - boxes[i].y0;
     qsort(heights, (size_t)count, sizeof *heights, by_value);
     return heights[count / 2];
@@ -88,6 +90,7 @@ static int join_small(const mg__box *boxes, mg__blob **sorted, int blobs, int co
         numbers[i] = owners[i] == i ? groups++ : -1;
     }
     for (int k = 0; k < blobs; k++) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): groups are below count */
         const int to = owners[sorted[k]->group];
         sorted[k]->group = to < 0 ? -1 : numbers[to];
     }

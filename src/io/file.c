@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L /* openat, renameat, fsync, truncate */
 #include "io/file.h"
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -253,6 +254,7 @@ mg_status mg__file_extend(const char *path, const void *bytes, size_t size)
     uint8_t *found = NULL;
     size_t length = 0;
     mg_status st = mg__file_read(&found, &length, path, size);
+    assert(st || found);
     const bool begins = st == MG_ERR_NOT_FOUND || (!st && memcmp(found, bytes, length) == 0);
     free(found);
     if (st == MG_ERR_IO || st == MG_ERR_MEMORY) return st;

@@ -49,8 +49,8 @@ mg_status mg__sync_parent(const char *path);
 mg_status mg__make_dirs(const char *path);
 
 /* printf into a malloc'd string; NULL when out of memory. */
-char *mg__format(const char *fmt, ...) MG_PRINTF(1, 2);
-char *mg__vformat(const char *fmt, va_list args) MG_PRINTF(1, 0);
+char *mg__format(const char *fmt, ...) MG_PRINTF(1, 2) MG_FRESH;
+char *mg__vformat(const char *fmt, va_list args) MG_PRINTF(1, 0) MG_FRESH;
 
 /* Text out of a file, made fit for a message: cut to MG_SHOWN_SIZE - 1 bytes, with '?' for every
  * byte that is no printable ASCII (so no file can write to a terminal or break the line). Returns

@@ -1,5 +1,6 @@
 #include "io/metrics.h"
 #include "io/file.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,7 @@ mg_status mg__metrics_load(mg_metrics **out, const char *path)
     if (!m || !(m->names = calloc(MAX_COLUMNS, sizeof *m->names)))
         MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
     MG_TRY(read_header(m, &r));
+    assert(m->columns > 0 && capacity > 0);
     if (!(m->values = calloc((size_t)m->columns * (size_t)capacity, sizeof *m->values)))
         MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
     for (char *line; (line = next_line(&r)); m->rows++)

@@ -3,6 +3,7 @@
 #include "philox.h"
 #include "train/augment.h"
 #include "train/evaluate.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,7 @@ out:
 
 static mg_status upload_order(bench_run *r)
 {
+    assert(r->data.count > 0);
     uint32_t *order = malloc(r->data.count * sizeof *order);
     if (!order) return mg__fail(MG_ERR_MEMORY, "out of memory for the order of images");
     mg__epoch_order(order, r->data.count, r->seed, 0);

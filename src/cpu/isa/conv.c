@@ -63,6 +63,7 @@ INLINE vec largest(vec x[2][2], mask *winner)
     UNROLL for (int i = 1; i < 4; i++)
     {
         const vec xi = x[i / 2][i % 2];
+        /* NOLINTNEXTLINE(misc-redundant-expression): NaN wins */
         const mask wins = (xi > best) | (xi != xi);
         best = choose(wins, xi, best);
         *winner = (wins & i) | (~wins & *winner);
