@@ -46,7 +46,6 @@ int mg__run_epoch_of(const char *name)
 {
     char again[MG_RUN_EPOCH_SIZE];
     int epoch;
-    /* NOLINTNEXTLINE(cert-err34-c): nine digits fit */
     if (sscanf(name, "epoch-%9d", &epoch) != 1 || epoch < 1) return 0;
     snprintf(again, sizeof again, MG_RUN_EPOCH, epoch);
     return strcmp(name, again) == 0 ? epoch : 0;
