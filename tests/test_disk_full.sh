@@ -3,7 +3,6 @@
 # with a line, and goes on to the same end when there is room. Usage: test_disk_full.sh PROGRAM
 set -u
 [ $# = 1 ] || { echo "usage: $0 PROGRAM" >&2; exit 2; }
-[ -w /dev/shm ] && export TMPDIR=/dev/shm # where fsync is quick
 # shellcheck source=tests/program.sh
 . "$(dirname "$0")/program.sh" "$1"
 printf 'input 1x28x28\navgpool size=7\ndense out=10\nsoftmax_xent\n' >net

@@ -5,7 +5,6 @@
 set -u
 shopt -s nullglob
 [ $# = 3 ] || { echo "usage: $0 PROGRAM LIBRARY STRIDE" >&2; exit 2; }
-[ -w /dev/shm ] && export TMPDIR=/dev/shm # where fsync is quick
 stride=$3
 # AddressSanitizer, where the program has it, is to be loaded first.
 library="$(ldd "$1" | awk '/libasan/ { print $3 }') $(realpath "$2")"

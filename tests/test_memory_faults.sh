@@ -4,7 +4,6 @@
 # Usage: test_memory_faults.sh PROGRAM LIBRARY STRIDE: each STRIDE-th of them; the library is faults/.
 set -u
 [ $# = 3 ] || { echo "usage: $0 PROGRAM LIBRARY STRIDE" >&2; exit 2; }
-[ -w /dev/shm ] && export TMPDIR=/dev/shm # where fsync is quick
 library=$(realpath "$2") stride=$3
 # shellcheck source=tests/program.sh
 . "$(dirname "$0")/program.sh" "$1"
