@@ -525,6 +525,9 @@ check "their boxes" grep -q '^  4x20 at 84,10: ' out
 printf 'no\nyes\n' >a/classes.txt
 run "$program" predict --weights a 3.pgm
 exits 1 'a/classes.txt: 2 names, expected one for each of 10'
+printf 'no\n\33[2Jyes\n' >a/classes.txt
+run "$program" predict --weights a 3.pgm
+exits 1 'a/classes.txt:2: a control character in the name "?\[2Jyes"'
 printf '%s\r\n' zero one two three four five six seven eight nine >a/classes.txt
 run "$program" predict --weights a 3.pgm --top 1
 exits 0 '^3.pgm: [a-z]* ([0-9.]* %)$'

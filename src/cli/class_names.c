@@ -7,10 +7,20 @@
 
 enum { MAX_BYTES = 1 << 16 };
 
+/* A control character: of ASCII, or U+0080 to U+009F as UTF-8. Names are printed, and to a terminal
+ * these are commands. */
+static bool holds_control(const char *name)
+{
+    for (const uint8_t *c = (const uint8_t *)name; *c; c++)
+        if (*c < ' ' || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)) return true;
+    return false;
+}
+
 static mg_status split_lines(class_names *n, const char *path, int classes)
 {
     n->names = calloc((size_t)classes, sizeof *n->names);
     if (!n->names) return mg__fail(MG_ERR_MEMORY, "out of memory for names of classes");
+    char shown[MG_SHOWN_SIZE];
     int lines = 0;
     for (char *line = n->text; *line; lines++) {
         const size_t length = strcspn(line, "\r\n");
@@ -18,6 +28,9 @@ static mg_status split_lines(class_names *n, const char *path, int classes)
         next += strspn(next, "\r");
         next += *next == '\n';
         line[length] = 0;
+        if (holds_control(line))
+            return mg__fail(MG_ERR_FORMAT, "%s:%d: a control character in the name \"%s\"", path,
+                            lines + 1, mg__shown(shown, line));
         if (lines < classes) n->names[lines] = line;
         line = next;
     }
