@@ -1,0 +1,8 @@
+/* PBM, PGM and PPM, plain and raw. */
+#include "picture.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_picture(data, size);
+    return 0;
+}
