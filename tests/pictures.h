@@ -149,7 +149,7 @@ static blob make_jpeg(uint32_t columns, uint32_t rows, const uint8_t *levels)
     return b;
 }
 
-static blob make_pnm(const char *header, const void *raster, size_t size)
+static inline blob make_pnm(const char *header, const void *raster, size_t size)
 {
     blob b = {0};
     put(&b, header, strlen(header));

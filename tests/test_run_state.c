@@ -127,6 +127,8 @@ static void hostile_state_metadata(void **unused)
         {"step", "", "metadata \"step\""},
         {"epoch", "4294967296", "metadata \"epoch\""},
         {"epoch", "2", "\"history\": expected a list of 2 epochs"},
+        {"cursor", "4294967296", "metadata \"cursor\""},
+        {"epoch_correct", "18446744073709551616", "metadata \"epoch_correct\""},
         {"cursor", "0x10", "metadata \"cursor\""},
         {"epoch_loss", "one\x1b", "\"epoch_loss\": expected a number, found one?"},
         {"epoch_loss", "[1]", "metadata \"epoch_loss\""},

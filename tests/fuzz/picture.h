@@ -7,7 +7,7 @@
 
 /* The preparation takes milliseconds: it is done for pictures of at most so many pixels, and then
  * of one file in PREPARED, by its size. */
-enum { FUZZ_PIXELS = 1 << 10, PREPARED = 8 };
+enum { FUZZ_PIXELS = 1 << 10, PREPARED = 64 };
 
 static inline void fuzz_prepare(const mg_image *image, mg_invert invert)
 {
