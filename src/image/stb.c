@@ -26,13 +26,6 @@ static void *limited_realloc(void *old, size_t bytes)
     return may_allocate(bytes) ? realloc(old, bytes) : NULL;
 }
 
-/* stb_image copies nothing to NULL where a PNG has an empty IDAT; memcpy may not be asked to. */
-static void *copy(void *to, const void *from, size_t bytes)
-{
-    return bytes ? memcpy(to, from, bytes) : to;
-}
-
-#define memcpy                   copy
 #define STBI_MALLOC(bytes)       limited_malloc(bytes)
 #define STBI_REALLOC(old, bytes) limited_realloc(old, bytes)
 #define STBI_FREE(old)           free(old)
@@ -63,7 +56,6 @@ static void *copy(void *to, const void *from, size_t bytes)
 #ifdef __GNUC__
 #pragma GCC diagnostic pop
 #endif
-#undef memcpy
 
 /* stb_image reads zeros past the end of a file and calls that a picture. Through callbacks it can
  * be seen asking for more than there is. */
@@ -158,14 +150,47 @@ static bool huffman_tables_fit(const uint8_t *bytes, size_t size)
     return true;
 }
 
+/* A PNG without its empty IDAT chunks; malloc'd, its size in *size; NULL: out of memory. stb_image
+ * has no memory yet where the first one is empty, and adds to NULL and copies to it, which is
+ * undefined even for 0 bytes. */
+static uint8_t *without_empty_idats(size_t *size, const uint8_t *png)
+{
+    enum { SIGNATURE = 8, HEAD = 8 /* length and type */, CRC = 4 };
+    size_t at = SIGNATURE, kept = SIGNATURE;
+    uint8_t *copy = malloc(*size);
+    if (!copy) return NULL;
+    memcpy(copy, png, SIGNATURE);
+    while (at < *size) {
+        const uint8_t *chunk = png + at;
+        const size_t left = *size - at;
+        size_t whole = left;
+        if (left >= HEAD) {
+            const size_t length =
+                (size_t)chunk[0] << 24 | (size_t)(chunk[1] << 16 | chunk[2] << 8 | chunk[3]);
+            if (length + HEAD + CRC < left) whole = length + HEAD + CRC;
+        }
+        at += whole;
+        if (left >= HEAD && memcmp(chunk, "\0\0\0\0IDAT", HEAD) == 0) continue;
+        memcpy(copy + kept, chunk, whole);
+        kept += whole;
+    }
+    *size = kept;
+    return copy;
+}
+
 mg_status mg__decode_stb(mg_image **out, const uint8_t *bytes, size_t size, const char *name,
                          const char *format)
 {
     mg_status st;
     int width, height, channels;
     stbi_uc *pixels = NULL;
-    reader header = {.bytes = bytes, .size = size}, file = header;
+    uint8_t *copy = NULL;
 
+    if (bytes[0] == 0x89) { /* PNG */
+        bytes = copy = without_empty_idats(&size, bytes);
+        if (!copy) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory for the picture", name);
+    }
+    reader header = {.bytes = bytes, .size = size}, file = header;
     if (bytes[0] == 0xff && !huffman_tables_fit(bytes, size)) /* JPEG */
         MG_FAIL(MG_ERR_FORMAT, "%s: unreadable %s: a Huffman table of more than 255 codes", name,
                 format);
@@ -192,5 +217,6 @@ mg_status mg__decode_stb(mg_image **out, const uint8_t *bytes, size_t size, cons
     st = MG_OK;
 out:
     free(pixels);
+    free(copy);
     return st;
 }
