@@ -21,6 +21,9 @@
     extern __shared__ __align__(16) unsigned char gpu_port_dynamic[];                              \
     T *const name = reinterpret_cast<T *>(gpu_port_dynamic)
 
+/* Before a loop: arrays that it indexes can then live in registers. */
+#define UNROLL _Pragma("unroll")
+
 #else
 #include "cuda_shim.h"
 #endif

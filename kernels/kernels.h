@@ -33,10 +33,8 @@ cudaError_t mg__launch_advance(mg_step_state *state, bool training, cudaStream_t
 
 /* ---- update.cu ---- */
 
-/* One optimizer step, as mg_update says; adam does AdamW's too. */
-cudaError_t mg__launch_adam(const mg_update *update, cudaStream_t stream);
-cudaError_t mg__launch_sgd(const mg_update *update, cudaStream_t stream);
-cudaError_t mg__launch_rmsprop(const mg_update *update, cudaStream_t stream);
+/* One optimizer step, as mg_update says. */
+cudaError_t mg__launch_update(const mg_update *update, cudaStream_t stream);
 
 /* update->clip[0], as mg_backend_ops says. */
 cudaError_t mg__launch_clip_norm(const mg_update *update, cudaStream_t stream);
@@ -75,6 +73,9 @@ cudaError_t mg__launch_softmax_xent(float *y, mg_step_stat *rows, const float *x
 cudaError_t mg__launch_softmax_xent_backward(float *dx, const float *x, const float *y,
                                              double smoothing, const mg_feed *feed, int batch,
                                              int classes, cudaStream_t stream);
+/* The statistics of `rows` to the step's slot: the end of every loss's forward. */
+cudaError_t mg__launch_sum_rows(const mg_step_stat *rows, const mg_feed *feed, int batch,
+                                cudaStream_t stream);
 cudaError_t mg__launch_mse(float *y, mg_step_stat *rows, const float *x, const mg_feed *feed,
                            int batch, int classes, cudaStream_t stream);
 cudaError_t mg__launch_mse_backward(float *dx, const float *x, const float *y, const mg_feed *feed,
@@ -93,6 +94,40 @@ cudaError_t mg__launch_activation_backward(const mg_layer *layer, float *dx, con
  * out, in [count] f32. */
 cudaError_t mg__launch_dropout(const mg_layer *layer, float *out, const float *in,
                                const mg_step_state *state, size_t count, cudaStream_t stream);
+
+/* ---- fused_conv.cu: 5x5 convolutions of certain shapes, with relu and maybe maxpool size=2 ----
+ */
+
+/* The ops of a group. Its own buffers between them are not written, but for the conv's y, which
+ * keeps what backward needs to know of the pooling. */
+typedef struct mg_conv_group {
+    const mg_op *conv, *relu;
+    const mg_op *pool;  /* or NULL */
+    const float *table; /* of an input layer before, which the group then is to do too; or NULL */
+    void *scratch; /* mg__conv_group_scratch() bytes of the group's own, 0 at first; for backward */
+} mg_conv_group;
+
+bool mg__conv_group_fits(const mg_layer *conv, const mg_layer *pool); /* pool may be NULL */
+size_t mg__conv_group_scratch(const mg_layer *conv, const mg_layer *pool);
+cudaError_t mg__launch_conv_group(const mg_conv_group *group, cudaStream_t stream);
+cudaError_t mg__launch_conv_group_backward(const mg_conv_group *group, cudaStream_t stream);
+
+/* ---- fused_dense.cu ---- */
+
+/* ops: dense, relu. Backward does what the op's update says, if there is one. */
+bool mg__dense_fits(const mg_layer *dense);
+cudaError_t mg__launch_dense_relu(const mg_op *ops, cudaStream_t stream);
+cudaError_t mg__launch_dense_relu_backward(const mg_op *ops, cudaStream_t stream);
+
+/* ops: dense, softmax_xent. The loss without the sum over rows [batch], and if training the
+ * gradients with respect to the dense layer's output and input. */
+bool mg__head_fits(const mg_layer *dense);
+cudaError_t mg__launch_head(const mg_op *ops, mg_step_stat *rows, cudaStream_t stream);
+
+/* ops: dense, relu, dense, softmax_xent; after mg__launch_head. What is left to do: both dense
+ * layers' gradients, the step's statistics. */
+cudaError_t mg__launch_tail_backward(const mg_op *ops, const mg_step_stat *rows,
+                                     cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -43,6 +43,15 @@ const mg_net_case mg_net_cases[] = {
      false, ADAM},
     {"1x14x15", "conv out=4 kernel=5 pad=2; relu; maxpool size=2 stride=1; dense out=10", 4, true,
      ADAM},
+    /* the presets' own shapes, whole batches of images and more */
+    {"1x28x28",
+     "conv out=6 kernel=5 pad=same; relu; maxpool size=2; conv out=16 kernel=5 pad=same; relu; "
+     "maxpool size=2; conv out=32 kernel=5 pad=same; relu; dense out=200; relu; dense out=10",
+     35, true, ADAM},
+    {"1x28x28",
+     "conv out=6 kernel=5 pad=2; relu; maxpool size=2; conv out=16 kernel=5; relu; maxpool size=2; "
+     "dense out=120; relu; dense out=84; relu; dense out=10",
+     19, true, SGD},
     /* conv + relu */
     {"2x9x10", "conv out=7 kernel=3 pad=same; relu; dense out=10", 7, false, SGD},
     {"1x16x16", "conv out=6 kernel=5 pad=same; relu; conv out=32 kernel=5; relu; dense out=10", 2,

@@ -83,6 +83,10 @@ mg_status mg__cuda_tensor(cudnnTensorDescriptor_t *out, int batch, mg_shape shap
 
 mg_status mg__cuda_loss_prepare(mg_op *op);
 
+/* ---- fused.c ---- */
+
+extern const mg_fused *const mg_cuda_fused[];
+
 /* ---- record.c, update.c ---- */
 
 mg_status mg__cuda_repeat(mg_backend *be, mg_recording **rec, mg_enqueue_fn *fn, void *ctx,

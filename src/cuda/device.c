@@ -25,6 +25,7 @@ static void close_device(mg_backend *be)
 static const mg_backend_ops ops = {
     .name = "cuda",
     .layers = mg_cuda_layers,
+    .fused = mg_cuda_fused,
     .alloc = mg__cuda_alloc,
     .release = mg__cuda_release,
     .upload = mg__cuda_upload,

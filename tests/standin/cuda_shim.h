@@ -94,6 +94,7 @@ template <class T> T from_bits(uint64_t bits)
         standin::shared_memory(&standin_key_##name, sizeof(T) * static_cast<size_t>(n)))
 #define DYN_SHARED(T, name) T *const name = static_cast<T *>(standin::dynamic_shared_memory())
 #define GRID_SYNC()         standin::grid_barrier()
+#define UNROLL
 
 #undef __launch_bounds__
 #define __launch_bounds__(...)

@@ -29,11 +29,11 @@ if command -v python3 >/dev/null; then
 fi
 
 # A step that fails does not hide the others.
-MNIST_GPU_DATA=$work/tiny MG_STANDIN_FAIL=adam:700 run "$suite" --standin "$build" suite
+MNIST_GPU_DATA=$work/tiny MG_STANDIN_FAIL='update<decltype(rule)>:700' run "$suite" --standin "$build" suite
 check "exit 1" [ "$code" = 1 ]
 check "the JSON says so" [ "$(value passed)" = false ]
 check "the training failed" [ "$(verdict epochs-30)" = failed ]
-check "its error is shown" grep -q '^epochs-30  *failed .*adam' out
+check "its error is shown" grep -q '^epochs-30  *failed .*mg__launch_update' out
 check "the other steps ran" [ "$(verdict check)" = passed ]
 
 if ! nvidia-smi >/dev/null 2>&1; then
