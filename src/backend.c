@@ -91,7 +91,7 @@ mg_status mg_backend_cuda_info(char **out)
     if (load_module(&api))
         snprintf(text, sizeof text, "CUDA: %s\n", mg_last_error());
     else
-        api->info(text, sizeof text);
+        api->info(text, sizeof text, mg__vfail);
     *out = strdup(text);
     return *out ? MG_OK : mg__fail(MG_ERR_MEMORY, "out of memory");
 }

@@ -140,7 +140,7 @@ mg_status mg__cpu_open(mg_backend **out, int threads);
 
 /* What the module mnist_gpu_cuda.so exports, as `mg_cuda_module`. The module is self-contained: it
  * reports failures through `vfail`, which the program hands to it. */
-enum { MG_CUDA_MODULE_ABI = 1 };
+enum { MG_CUDA_MODULE_ABI = 2 };
 typedef mg_status mg_vfail_fn(mg_status code, const char *fmt, va_list args);
 typedef struct mg_cuda_module_api {
     uint32_t abi;
@@ -149,7 +149,7 @@ typedef struct mg_cuda_module_api {
     /* Usable GPUs; 0 with the reason in `reason` ("no NVIDIA driver found (...)"). */
     int (*device_count)(char *reason, size_t size);
     /* Versions and devices as lines of text, into `text`. */
-    void (*info)(char *text, size_t size);
+    void (*info)(char *text, size_t size, mg_vfail_fn *vfail);
 } mg_cuda_module_api;
 
 #endif

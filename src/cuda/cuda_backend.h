@@ -6,10 +6,9 @@
 #define MG_CUDA_BACKEND_H
 
 #include "backend.h"
+#include "cuda/libraries.h"
 #include "kernels.h"
-#include <cublas_v2.h>
 #include <cuda_runtime_api.h>
-#include <cudnn.h>
 
 typedef struct mg_cuda_block {
     void *memory;
@@ -20,7 +19,7 @@ typedef struct mg_cuda {
     mg_backend base;
     int device;
     cudaStream_t stream;
-    cudnnHandle_t cudnn;    /* NULL until a layer asks for it */
+    cudnnHandle_t cudnn;    /* NULL until an op needs it, see mg__cuda_need_cudnn */
     cublasHandle_t cublas;  /* the same */
     void *cublas_workspace; /* its own: which algorithm cuBLAS takes depends on the size */
     void *workspace;        /* shared by all ops, see mg__cuda_workspace */
@@ -43,18 +42,20 @@ mg_status mg__cudnn_failed(cudnnStatus_t error, const char *call, const char *fi
 enum { MG_FREE_MEMORY_SIZE = 64 };
 const char *mg__cuda_free_memory(char text[MG_FREE_MEMORY_SIZE]);
 
-#define MG_CHECK_CALL(type, success, failed, call)                                                 \
+#define MG_CHECK_CALL(type, success, failed, call, text)                                           \
     do {                                                                                           \
         const type error_ = (call);                                                                \
         if (error_ != (success)) {                                                                 \
-            st = failed(error_, #call, __FILE__, __LINE__);                                        \
+            st = failed(error_, text, __FILE__, __LINE__);                                         \
             goto out;                                                                              \
         }                                                                                          \
     } while (0)
-#define MG_CUDA(call) MG_CHECK_CALL(cudaError_t, cudaSuccess, mg__cuda_failed, call)
+#define MG_CUDA(call) MG_CHECK_CALL(cudaError_t, cudaSuccess, mg__cuda_failed, call, #call)
+/* These two call the libraries' functions, cublasSgemm(...), through the pointers to them. */
 #define MG_CUBLAS(call)                                                                            \
-    MG_CHECK_CALL(cublasStatus_t, CUBLAS_STATUS_SUCCESS, mg__cublas_failed, call)
-#define MG_CUDNN(call) MG_CHECK_CALL(cudnnStatus_t, CUDNN_STATUS_SUCCESS, mg__cudnn_failed, call)
+    MG_CHECK_CALL(cublasStatus_t, CUBLAS_STATUS_SUCCESS, mg__cublas_failed, mg__cublas.call, #call)
+#define MG_CUDNN(call)                                                                             \
+    MG_CHECK_CALL(cudnnStatus_t, CUDNN_STATUS_SUCCESS, mg__cudnn_failed, mg__cudnn.call, #call)
 
 /* ---- memory.c ---- */
 
@@ -69,10 +70,26 @@ mg_status mg__cuda_sync(mg_backend *be);
 mg_status mg__cuda_workspace(mg_cuda *cu, size_t bytes);
 void mg__cuda_free_retired(mg_cuda *cu); /* when no recording is left */
 
-/* ---- libraries.c: for prepare(); a net without conv layers does not load cuDNN's engines ---- */
+/* ---- libraries.c ---- */
 
+/* For prepare(), never inside a recording: load the library, if that is still to be done, and make
+ * cu->cudnn or cu->cublas. MG_ERR_DEVICE: not found, or of another version. */
 mg_status mg__cuda_need_cudnn(mg_cuda *cu);
 mg_status mg__cuda_need_cublas(mg_cuda *cu);
+/* Loading alone, once in a process; false with the reason ("cannot be loaded: ..."). */
+bool mg__cuda_load_cudnn(char *reason, size_t size);
+bool mg__cuda_load_cublas(char *reason, size_t size);
+
+/* Their functions; all NULL until the library is loaded. */
+#define MG_POINTER(call) __typeof__(call) *call;
+extern struct mg_cublas_calls {
+    MG_CUBLAS_CALLS(MG_POINTER)
+} mg__cublas;
+extern struct mg_cudnn_calls {
+    MG_CUDNN_CALLS(MG_POINTER)
+} mg__cudnn;
+#undef MG_POINTER
+
 /* Bytes as cudnnGetVersion() and CUDNN_VERSION have it: "9.19.0". */
 void mg__cuda_cudnn_version(char *text, size_t size, size_t version);
 /* A descriptor of [batch][c][h][w] f32. */
@@ -101,7 +118,7 @@ mg_status mg__cuda_advance(mg_backend *be, mg_step_state *state, bool training);
 /* ---- info.c: what mg_cuda_module_api says of them ---- */
 
 int mg__cuda_device_count(char *reason, size_t size);
-void mg__cuda_info(char *text, size_t size);
+void mg__cuda_info(char *text, size_t size, mg_vfail_fn *vfail);
 mg_status mg__cuda_peak(mg_backend *be, double *out);
 /* "NVIDIA H100 (132 SMs, 79.1 GiB, compute capability 9.0)" */
 mg_status mg__cuda_describe(char *text, size_t size, int device);

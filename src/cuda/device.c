@@ -13,8 +13,8 @@ static void close_device(mg_backend *be)
 {
     mg_cuda *cu = mg__cuda(be);
     if (cu->stream) cudaStreamSynchronize(cu->stream);
-    if (cu->cudnn) cudnnDestroy(cu->cudnn);
-    if (cu->cublas) cublasDestroy(cu->cublas);
+    if (cu->cudnn) mg__cudnn.cudnnDestroy(cu->cudnn);
+    if (cu->cublas) mg__cublas.cublasDestroy(cu->cublas);
     mg__cuda_release(be, cu->cublas_workspace);
     mg__cuda_release(be, cu->workspace);
     mg__cuda_free_retired(cu);

@@ -62,8 +62,8 @@ mg_status mg__cuda_failed(cudaError_t error, const char *call, const char *file,
 
 mg_status mg__cublas_failed(cublasStatus_t error, const char *call, const char *file, int line)
 {
-    return failed(error == CUBLAS_STATUS_ALLOC_FAILED, file, line, call, cublasGetStatusName(error),
-                  "");
+    return failed(error == CUBLAS_STATUS_ALLOC_FAILED, file, line, call,
+                  mg__cublas.cublasGetStatusName(error), "");
 }
 
 mg_status mg__cudnn_failed(cudnnStatus_t error, const char *call, const char *file, int line)
@@ -71,7 +71,7 @@ mg_status mg__cudnn_failed(cudnnStatus_t error, const char *call, const char *fi
     const bool out_of_memory = error == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ||
                                error == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
     char detail[256] = "";
-    cudnnGetLastErrorString(detail, sizeof detail);
+    mg__cudnn.cudnnGetLastErrorString(detail, sizeof detail);
     detail[strcspn(detail, "\n")] = 0;
-    return failed(out_of_memory, file, line, call, cudnnGetErrorString(error), detail);
+    return failed(out_of_memory, file, line, call, mg__cudnn.cudnnGetErrorString(error), detail);
 }

@@ -81,8 +81,7 @@ MG_PRINTF(3, 4) static void append(char *text, size_t size, const char *fmt, ...
 
 static void append_versions(char *text, size_t size)
 {
-    char built[32], found[32];
-    int runtime = 0, major = 0, minor = 0, patch = 0;
+    int runtime = 0;
     const int driver = driver_version();
     cudaRuntimeGetVersion(&runtime);
     append(text, size, "CUDA runtime: %d.%d (built with %d.%d)\n", runtime / 1000,
@@ -92,24 +91,44 @@ static void append_versions(char *text, size_t size)
                driver % 1000 / 10);
     else
         append(text, size, "NVIDIA driver: none\n");
-    mg__cuda_cudnn_version(built, sizeof built, CUDNN_VERSION);
-    mg__cuda_cudnn_version(found, sizeof found, cudnnGetVersion());
-    append(text, size, "cuDNN: %s (built with %s)\n", found, built);
-    cublasGetProperty(MAJOR_VERSION, &major);
-    cublasGetProperty(MINOR_VERSION, &minor);
-    cublasGetProperty(PATCH_LEVEL, &patch);
-    append(text, size, "cuBLAS: %d.%d.%d (built with %d.%d.%d)\n", major, minor, patch,
-           CUBLAS_VER_MAJOR, CUBLAS_VER_MINOR, CUBLAS_VER_PATCH);
 }
 
-void mg__cuda_info(char *text, size_t size)
+/* The libraries are loaded, to ask them. */
+static void append_cudnn(char *text, size_t size)
+{
+    char found[300], built[32];
+    mg__cuda_cudnn_version(built, sizeof built, CUDNN_VERSION);
+    if (mg__cuda_load_cudnn(found, sizeof found))
+        mg__cuda_cudnn_version(found, sizeof found, mg__cudnn.cudnnGetVersion());
+    append(text, size, "cuDNN: %s (built with %s)\n", found, built);
+}
+
+static void append_cublas(char *text, size_t size)
+{
+    char found[300];
+    int major = 0, minor = 0, patch = 0;
+    if (mg__cuda_load_cublas(found, sizeof found)) {
+        mg__cublas.cublasGetProperty(MAJOR_VERSION, &major);
+        mg__cublas.cublasGetProperty(MINOR_VERSION, &minor);
+        mg__cublas.cublasGetProperty(PATCH_LEVEL, &patch);
+        snprintf(found, sizeof found, "%d.%d.%d", major, minor, patch);
+    }
+    append(text, size, "cuBLAS: %s (built with %d.%d.%d)\n", found, CUBLAS_VER_MAJOR,
+           CUBLAS_VER_MINOR, CUBLAS_VER_PATCH);
+}
+
+void mg__cuda_info(char *text, size_t size, mg_vfail_fn *vfail)
 {
     char line[200];
+    mg__cuda_report_to(vfail);
     text[0] = 0;
     append_versions(text, size);
+    append_cudnn(text, size);
+    append_cublas(text, size);
     const int count = mg__cuda_device_count(line, sizeof line);
     if (count == 0) append(text, size, "GPU: %s\n", line);
-    for (int i = 0; i < count; i++)
-        if (mg__cuda_describe(line, sizeof line, i) == MG_OK)
-            append(text, size, "GPU %d: %s\n", i, line);
+    for (int i = 0; i < count; i++) {
+        const bool known = mg__cuda_describe(line, sizeof line, i) == MG_OK;
+        append(text, size, "GPU %d: %s\n", i, known ? line : "its properties cannot be read");
+    }
 }

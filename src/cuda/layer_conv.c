@@ -79,10 +79,10 @@ static void release(mg_op *op)
 {
     conv *c = op->impl;
     if (!c) return;
-    if (c->x) cudnnDestroyTensorDescriptor(c->x);
-    if (c->y) cudnnDestroyTensorDescriptor(c->y);
-    if (c->w) cudnnDestroyFilterDescriptor(c->w);
-    if (c->how) cudnnDestroyConvolutionDescriptor(c->how);
+    if (c->x) mg__cudnn.cudnnDestroyTensorDescriptor(c->x);
+    if (c->y) mg__cudnn.cudnnDestroyTensorDescriptor(c->y);
+    if (c->w) mg__cudnn.cudnnDestroyFilterDescriptor(c->w);
+    if (c->how) mg__cudnn.cudnnDestroyConvolutionDescriptor(c->how);
     free(c);
     op->impl = NULL;
 }

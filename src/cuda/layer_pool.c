@@ -14,9 +14,9 @@ static void release(mg_op *op)
 {
     pool *p = op->impl;
     if (!p) return;
-    if (p->x) cudnnDestroyTensorDescriptor(p->x);
-    if (p->y) cudnnDestroyTensorDescriptor(p->y);
-    if (p->window) cudnnDestroyPoolingDescriptor(p->window);
+    if (p->x) mg__cudnn.cudnnDestroyTensorDescriptor(p->x);
+    if (p->y) mg__cudnn.cudnnDestroyTensorDescriptor(p->y);
+    if (p->window) mg__cudnn.cudnnDestroyPoolingDescriptor(p->window);
     free(p);
     op->impl = NULL;
 }

@@ -41,7 +41,7 @@ judge() {
         [ "$code" = 0 ] || exits 1 # CUDA reports it with the next launch
     elif [ "$failed $code" = "cudaStreamSynchronize 0" ]; then
         unseen=$((unseen + 1))
-    elif [[ $failed == cuda* || $failed == cudnn* || $failed == cublas* ]]; then
+    elif [[ $failed == cuda* || $failed == cudnn* || $failed == cublas* || $failed == lib* ]]; then
         exits 1 "${failed%_v2}"
     else
         exits 1 'mg__launch_\|the first kernel'
@@ -144,6 +144,9 @@ lacks cudaGetDeviceCount:35,cudaDriverGetVersion:35 'no NVIDIA driver found'
 lacks cudaGetDeviceCount:35 'the NVIDIA driver is too old: it runs CUDA up to [0-9.]*, this program needs'
 lacks cudaGetDeviceCount:100 'no NVIDIA GPU found'
 lacks advance:209 'built without code for it'
+lacks libcublas.so:1 'conv1 forward: cuDNN cannot be loaded: libcublas.so[.0-9]*: cannot open shared object'
+lacks libcudnn.so:1 'conv1 forward: cuDNN cannot be loaded: libcudnn.so[.0-9]*: cannot open shared object'
+lacks 'dlsym(cudnnPoolingForward):1' 'cuDNN is too old: it has no cudnnPoolingForward'
 lacks cudnnGetVersion:80000 'cuDNN 8.0.0 was loaded, but this program was built with'
 for call in cudaEventCreate cudaEventRecord cudaEventSynchronize cudaEventElapsedTime; do
     MG_STANDIN_FAIL=$call:700 run "$program" bench --device cuda --model small.net --seconds 0
@@ -152,6 +155,13 @@ for call in cudaEventCreate cudaEventRecord cudaEventSynchronize cudaEventElapse
 done
 MG_STANDIN_FAIL=cudaGetDeviceCount:35,cudaDriverGetVersion:35 run "$program" info
 check "info says so too" grep -q '^GPU: no NVIDIA driver' out
+
+MG_STANDIN_FAIL=libcublas.so:1 run "$program" info
+exits 0 '^cuDNN: cannot be loaded: libcublas.so[.0-9]*: .* (built with'
+check "info says so of cuBLAS too" grep -q '^cuBLAS: cannot be loaded: libcublas' out
+check "and goes on" grep -q '^GPU 0: ' out
+MG_STANDIN_FAIL=cudaGetDeviceProperties:999 run "$program" info
+exits 0 '^GPU 0: its properties cannot be read'
 
 echo "$checks checks, $failures failed"
 [ $failures = 0 ]

@@ -87,6 +87,18 @@ run "$program" bench --device cuda --model small --batch 4 --seconds 0
 exits 0 '^Device: CUDA stand-in'
 check "every stage was timed" grep -q '^conv1 backward  *[0-9]' out
 
+# ---- libraries: loaded by the first op that needs them ----
+
+printf 'input 1x28x28\ndense out=10\nsoftmax_xent\n' >dense
+MG_STANDIN_FAIL=libcublas.so:1,libcudnn.so:1 run "$program" data preview --data tiny --device cuda \
+    --augment all --out preview.png
+exits 0
+MG_STANDIN_FAIL=libcudnn.so:1 train --device cuda --model dense --out no-cudnn
+exits 0 '^test: '
+MG_STANDIN_FAIL=libcublas.so:1 train --device cuda --model dense --out no-cublas
+sed -i '/^standin: /d' err
+exits 1 'dense1 forward: cuBLAS cannot be loaded: libcublas'
+
 # ---- what the GPU cannot do ----
 
 run "$program" train --data tiny --device cuda:1
