@@ -132,6 +132,19 @@ mg_status mg_backend_open(mg_backend **out, const char *name, int threads)
     return mg__fail(MG_ERR_INVALID, "no device \"%s\" (known: auto, cuda, cuda:N, cpu, ref)", name);
 }
 
+const char *const mg_kernels_names[] = {
+    [MG_KERNELS_AUTO] = "auto", [MG_KERNELS_FUSED] = "fused", [MG_KERNELS_CUDNN] = "cudnn", NULL};
+
+mg_status mg_backend_set_kernels(mg_backend *be, const char *name)
+{
+    for (int i = 0; mg_kernels_names[i]; i++) {
+        if (strcmp(name, mg_kernels_names[i]) != 0) continue;
+        be->kernels = (mg_kernels)i;
+        return MG_OK;
+    }
+    return mg__fail(MG_ERR_INVALID, "no kernels \"%s\" (known: auto, fused, cudnn)", name);
+}
+
 void mg_backend_close(mg_backend *be)
 {
     if (be) be->ops->close(be);

@@ -127,9 +127,12 @@ typedef struct mg_backend_ops {
     void (*close)(mg_backend *be);
 } mg_backend_ops;
 
+typedef enum mg_kernels { MG_KERNELS_AUTO, MG_KERNELS_FUSED, MG_KERNELS_CUDNN } mg_kernels;
+
 /* Every backend's own struct begins with this one. */
 struct mg_backend {
     const mg_backend_ops *ops;
+    mg_kernels kernels; /* what plans may be made of */
     char description[160];
     char fallback_reason[256];
 };

@@ -586,8 +586,10 @@ exits 0 '"optimizer": "sgd"'
 check "one kind of JSON" [ "$(head -c 1 out)" = '{' ]
 check "exact FLOP" grep -q '"flops": 63920,$' out
 check "stages" grep -q '"name": "advance"' out
-bench --batch 2 --plain
+bench --batch 2 --kernels cudnn
 exits 0 '^adam dense1..dense2 .* -$'
+bench --batch 2 --kernels fused
+exits 2 'batch 2: dense2: no fused kernels for it on cpu'
 bench --batch 2 --augment all
 exits 0 '^input1 forward'
 bench --augment foo
@@ -598,6 +600,44 @@ bench --model nowhere.net
 exits 1 'nowhere.net'
 run "$program" info
 exits 0 '^mnist_gpu [0-9]'
+
+# ---- kernels: fused, and layer by layer ----
+
+printf 'input 1x28x28\nconv out=2 kernel=3\nrelu\nmaxpool size=2\ndense out=10\nrelu\nsoftmax_xent\n' >whole.net
+kernels() { run "$program" train --data tiny --device cpu --model whole.net --epochs 2 --batch 10 --quiet "$@"; }
+for k in auto fused cudnn; do
+    run "$program" summary --model whole.net --plan --device cpu --kernels $k
+    exits 0 '^ *2  conv1'
+    cp out plan-$k
+    kernels --kernels $k --out kernels-$k
+    exits 0 '^test: '
+    check "recorded" grep -q "\"kernels\": \"$k\"" kernels-$k/config.json
+done
+check "fused groups" grep -q 'dense1..relu2 backward (dense+relu)' plan-fused
+same plan-auto plan-fused
+check "layer by layer" not grep -q 'ward (' plan-cudnn
+same kernels-auto/last.safetensors kernels-fused/last.safetensors
+differ kernels-auto/last.safetensors kernels-cudnn/last.safetensors
+kernels --kernels cudnn --max-steps 5 --out kernels-resumed
+run "$program" train --resume kernels-resumed --max-steps 0 --quiet
+exits 0 '^test: '
+same kernels-cudnn/last.safetensors kernels-resumed/last.safetensors
+run "$program" train --resume kernels-resumed --kernels fused --quiet # which is finished
+exits 0
+run "$program" train --resume kernels-fused --epochs 3 --device ref --quiet
+exits 2 'conv1: no fused kernels for it on ref'
+sed -i 's/"kernels": "fused"/"kernels": "magic"/' kernels-fused/config.json
+run "$program" train --resume kernels-fused --epochs 3 --quiet
+exits 2 'no kernels "magic" (known: auto, fused, cudnn)'
+for device in cpu ref; do
+    run "$program" eval kernels-cudnn --data tiny --device $device --kernels fused
+    [ $device = cpu ] && exits 0 '^test: '
+    [ $device = ref ] && exits 2 'conv1: no fused kernels for it on ref'
+done
+run "$program" predict --weights kernels-cudnn --device cpu --kernels cudnn 3.pgm
+exits 0
+run "$program" check --device cpu --kernels cudnn --only 'adam*' --random-nets 0
+exits 0 ', 0 failed$'
 
 # ---- check ----
 

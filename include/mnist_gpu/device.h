@@ -21,6 +21,15 @@ typedef struct mg_backend mg_backend;
 mg_status mg_backend_open(mg_backend **out, const char *name, int threads);
 void mg_backend_close(mg_backend *backend); /* NULL is fine */
 
+/* By which kernels networks run on the backend from then on:
+ *   "auto"   fused ones for those groups of layers that the device has some for; the default
+ *   "fused"  those alone: a network is refused, with MG_ERR_INVALID, if there are none for a layer
+ *            between its input and its loss
+ *   "cudnn"  layer by layer: on a GPU by cuDNN and cuBLAS, on the CPU by its kernels for single
+ * layers They round differently. MG_ERR_INVALID: no such name. */
+mg_status mg_backend_set_kernels(mg_backend *backend, const char *name);
+extern const char *const mg_kernels_names[]; /* ends with NULL */
+
 /* "cpu", "cuda", "ref"; and one line for people ("CPU, AVX2, 2 threads"). Owned by the backend. */
 const char *mg_backend_name(const mg_backend *backend);
 const char *mg_backend_description(const mg_backend *backend);

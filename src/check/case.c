@@ -49,11 +49,13 @@ void mg__check_end(mg_check *c, mg_status st)
 void mg__check_command(char *out, size_t size, const mg_check_record *r,
                        const mg_check_options *options)
 {
-    char nets[40] = "";
+    char nets[40] = "", kernels[40] = "";
+    if (options->kernels && strcmp(options->kernels, "auto") != 0)
+        snprintf(kernels, sizeof kernels, " --kernels %s", options->kernels);
     if (!strcmp(r->op, "random net"))
         snprintf(nets, sizeof nets, " --random-nets %d", options->random_nets);
-    snprintf(out, size, "mnist_gpu check --device %s --seed %llu%s --only '%s'", options->device,
-             (unsigned long long)options->seed, nets, r->name);
+    snprintf(out, size, "mnist_gpu check --device %s%s --seed %llu%s --only '%s'", options->device,
+             kernels, (unsigned long long)options->seed, nets, r->name);
 }
 
 /* ---- values ---- */

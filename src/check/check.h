@@ -35,8 +35,8 @@ typedef struct mg_check_options {
     uint64_t seed;    /* of all values and of the random nets */
     const char *only; /* a shell pattern for the names of cases, or the name of an op; NULL: all */
     int random_nets;
-    bool brief;         /* leave out what would take a simulated device minutes */
-    const char *device; /* as the user named it, for mg__check_command */
+    bool brief;                   /* leave out what would take a simulated device minutes */
+    const char *device, *kernels; /* as the user named them, for mg__check_command */
 } mg_check_options;
 
 /* Runs the cases on `device` and compares with `reference` (ref or cpu). The device `ref` itself is

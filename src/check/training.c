@@ -240,6 +240,7 @@ static mg_status other_threads(mg_check *c, const job *j)
     for (int threads = 1; threads <= 4 && !st; threads++) {
         mg_backend *other = NULL;
         st = mg_backend_open(&other, "cpu", threads);
+        if (!st) other->kernels = c->device->kernels;
         if (!st) st = same_bytes(c, j, c->device, other, STEPS, STEPS);
         mg_backend_close(other);
     }

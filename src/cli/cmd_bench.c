@@ -1,5 +1,6 @@
 /* mnist_gpu bench: how long a training step takes, and where the time goes. */
 #include "cli.h"
+#include "device.h"
 #include "options.h"
 #include "train/bench.h"
 #include "term.h"
@@ -11,11 +12,11 @@
 enum { MAX_BATCHES = 16 };
 
 typedef struct bench_args {
-    const char *model, *device, *optimizer, *batch_list, *augment;
+    const char *model, *device, *kernels, *optimizer, *batch_list, *augment;
     int batches[MAX_BATCHES], batch_count, threads;
     double seconds;
     mg_augmentation augmentation;
-    bool plain, json;
+    bool json;
 } bench_args;
 
 /* "32,128" */
@@ -43,14 +44,14 @@ static mg_status parse(bench_args *a, int argc, char **argv)
     cli_option options[] = {
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model, "a preset or a file of model text"),
         CLI_OPT_TEXT("batch", "N[,N...]", &a->batch_list, "images in a step; each N is measured"),
-        CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
-        CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
+        CLI_OPT_DEVICE(&a->device, ""),
+        CLI_OPT_THREADS(&a->threads, ""),
+        CLI_OPT_KERNELS(&a->kernels, ""),
         CLI_OPT_CHOICE("optimizer", mg_optimizer_names, &a->optimizer,
                        "how weights follow gradients"),
         CLI_OPT_TEXT("augment", "KINDS", &a->augment, "as of train [none]"),
         CLI_OPT_DOUBLE("seconds", "S", &a->seconds, 0, 3600, CLI_CLOSED,
                        "how long to measure steps, and as long again stages"),
-        CLI_OPT_FLAG("plain", &a->plain, "a stage for each layer and phase, nothing fused"),
         CLI_OPT_FLAG("json", &a->json, "print JSON"),
     };
     const cli_syntax syntax = {
@@ -184,12 +185,12 @@ static mg_status print_json(const bench_args *a, const mg_model *model, const mg
     const mg_status st = cuda_json(&cuda, backend);
     if (st) return st;
     return cli_print_json(json_pack(
-        "{s:s, s:s, s:s, s:s, s:o?, s:o, s:I, s:s, s:s?, s:b, s:o, s:O}", "version",
+        "{s:s, s:s, s:s, s:s, s:o?, s:o, s:I, s:s, s:s?, s:s, s:o, s:O}", "version",
         MG_VERSION_STRING, "compiler", __VERSION__, "device", mg_backend_name(backend),
         "description", mg_backend_description(backend), "cuda", cuda, "model",
         cli_json_text(mg_model_name(model)), "parameters", (json_int_t)mg_model_param_count(model),
-        "optimizer", a->optimizer, "augment", a->augment, "fused", !a->plain, "peak_flops_per_sec",
-        cli_json_number(peak), "results", results));
+        "optimizer", a->optimizer, "augment", a->augment, "kernels", a->kernels,
+        "peak_flops_per_sec", cli_json_number(peak), "results", results));
 }
 
 /* One batch size: printed at once for people, added to `results` for programs. */
@@ -201,7 +202,7 @@ static mg_status run_batch(const bench_args *a, const mg_model *model, mg_backen
     options.batch = batch;
     snprintf(options.optimizer, sizeof options.optimizer, "%s", a->optimizer);
     options.augment = a->augmentation;
-    const mg_status st = mg__bench_run(&bench, backend, model, &options, a->seconds, !a->plain);
+    const mg_status st = mg__bench_run(&bench, backend, model, &options, a->seconds);
     if (st) return mg__fail_in(st, "batch %d", batch);
     if (a->json)
         json_array_append_new(results, bench_json(bench, peak));
@@ -214,15 +215,19 @@ static mg_status run_batch(const bench_args *a, const mg_model *model, mg_backen
 mg_status cmd_bench(int argc, char **argv)
 {
     mg_status st;
-    bench_args a = {
-        .model = "lenet5", .device = "auto", .optimizer = "adam", .batch_list = "32", .seconds = 2};
+    bench_args a = {.model = "lenet5",
+                    .device = "auto",
+                    .kernels = "auto",
+                    .optimizer = "adam",
+                    .batch_list = "32",
+                    .seconds = 2};
     mg_model *model = NULL;
     mg_backend *backend = NULL;
     json_t *results = json_array();
     double peak;
     MG_TRY(parse(&a, argc, argv));
     MG_TRY(mg_model_load(&model, a.model));
-    MG_TRY(mg_backend_open(&backend, a.device, a.threads));
+    MG_TRY(cli_open_device(&backend, a.device, a.threads, a.kernels));
     MG_TRY(find_peak(&peak, backend));
     if (!a.json) print_head(&a, model, backend, peak);
     for (int i = 0; i < a.batch_count; i++)

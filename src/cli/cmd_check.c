@@ -1,6 +1,7 @@
 /* mnist_gpu check: this machine's device against the reference, op by op. */
 #include "check/check.h"
 #include "cli.h"
+#include "device.h"
 #include "options.h"
 #include "term.h"
 #include <float.h>
@@ -136,15 +137,18 @@ static mg_status check(check_run *run, mg_backend *device, mg_backend *reference
 static mg_status parse(check_run *run, const char **against, int *threads, int argc, char **argv)
 {
     static const char *const references[] = {"ref", "cpu", NULL};
+    static const char *const kernels[] = {"auto", "cudnn", NULL};
     cli_option options[] = {
-        CLI_OPT_TEXT("device", "DEVICE", &run->options.device, "auto, cuda[:N], cpu or ref"),
+        CLI_OPT_DEVICE(&run->options.device, ""),
         CLI_OPT_CHOICE("against", references, against, "what to compare with"),
         CLI_OPT_TEXT("only", "PATTERN", &run->options.only,
                      "the cases of this name (*, ? and [] as in the shell) or op"),
         CLI_OPT_U64("seed", "N", &run->options.seed, UINT64_MAX, "of values and random networks"),
         CLI_OPT_INT("random-nets", "N", &run->options.random_nets, 0, 1000000,
                     "random networks to try"),
-        CLI_OPT_INT("threads", "N", threads, 0, 4096, "CPU threads, 0 = all"),
+        CLI_OPT_THREADS(threads, ""),
+        CLI_OPT_CHOICE("kernels", kernels, &run->options.kernels,
+                       "as of train; auto checks fused kernels and, of single layers, the others"),
         CLI_OPT_FLAG("json", &run->json, "all comparisons as JSON"),
         CLI_OPT_FLAG("verbose", &run->verbose, "a line for every comparison"),
     };
@@ -166,12 +170,13 @@ static mg_status parse(check_run *run, const char **against, int *threads, int a
 mg_status cmd_check(int argc, char **argv)
 {
     mg_status st;
-    check_run run = {.options = {.seed = 1, .random_nets = 200, .device = "auto"}};
+    check_run run = {
+        .options = {.seed = 1, .random_nets = 200, .device = "auto", .kernels = "auto"}};
     const char *against = "ref";
     int threads = 0;
     mg_backend *device = NULL, *reference = NULL;
     MG_TRY(parse(&run, &against, &threads, argc, argv));
-    MG_TRY(mg_backend_open(&device, run.options.device, threads));
+    MG_TRY(cli_open_device(&device, run.options.device, threads, run.options.kernels));
     MG_TRY(mg_backend_open(&reference, against, threads));
     if (run.json && !(run.records = json_array())) MG_FAIL(MG_ERR_MEMORY, "out of memory");
     MG_TRY(check(&run, device, reference));

@@ -1,5 +1,6 @@
 /* mnist_gpu eval: a trained network on a part of the data. */
 #include "cli.h"
+#include "device.h"
 #include "draw/matrix.h"
 #include "options.h"
 #include "splits.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 
 typedef struct eval_args {
-    const char *run_or_file, *split, *data, *device, *model, *confusion;
+    const char *run_or_file, *split, *data, *device, *kernels, *model, *confusion;
     int threads;
     bool json;
     char *dir; /* the data found, malloc'd */
@@ -23,8 +24,9 @@ static mg_status parse(eval_args *a, int argc, char **argv)
         CLI_OPT_CHOICE("split", splits, &a->split,
                        "which images; val needs a run; all: one table of all three"),
         CLI_OPT_TEXT("data", "DIR|mnist|synth", &a->data, "as in train [the run's, else mnist]"),
-        CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
-        CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
+        CLI_OPT_DEVICE(&a->device, ""),
+        CLI_OPT_THREADS(&a->threads, ""),
+        CLI_OPT_KERNELS(&a->kernels, ""),
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model,
                      "the model, for weights without model text, as PyTorch saves them"),
         CLI_OPT_TEXT("confusion", "FILE", &a->confusion,
@@ -267,14 +269,14 @@ out:
 mg_status cmd_eval(int argc, char **argv)
 {
     mg_status st;
-    eval_args a = {.split = "test", .device = "auto"};
+    eval_args a = {.split = "test", .device = "auto", .kernels = "auto"};
     cli_network network = {0};
     mg_backend *backend = NULL;
     MG_TRY(parse(&a, argc, argv));
     if (a.confusion && !strcmp(a.split, "all"))
         MG_FAIL(MG_ERR_INVALID, "eval: --confusion goes with one split, not with --split all");
     if (a.confusion) MG_TRY(mg__canvas_check_path(a.confusion, MG_CONTENT_DRAWING));
-    MG_TRY(mg_backend_open(&backend, a.device, a.threads));
+    MG_TRY(cli_open_device(&backend, a.device, a.threads, a.kernels));
     MG_TRY(cli_network_load(&network, a.run_or_file, a.model));
     MG_TRY(!strcmp(a.split, "all") ? eval_all(&a, &network, backend)
                                    : eval_one(&a, &network, backend));

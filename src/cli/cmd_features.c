@@ -1,5 +1,6 @@
 /* mnist_gpu features: what the convolutions make of a picture, and what they have learned. */
 #include "cli.h"
+#include "device.h"
 #include "draw/canvas.h"
 #include "image/mosaic.h"
 #include "io/file.h"
@@ -32,8 +33,8 @@ static mg_status parse(features_args *a, int argc, char **argv)
         CLI_OPT_FLAG("show", &a->show, "print the pictures in characters"),
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model,
                      "the model, for weights without model text, as PyTorch saves them"),
-        CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
-        CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
+        CLI_OPT_DEVICE(&a->device, ""),
+        CLI_OPT_THREADS(&a->threads, ""),
     };
     const cli_syntax syntax = {
         .command = "features",

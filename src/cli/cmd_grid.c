@@ -1,5 +1,6 @@
 /* mnist_gpu grid: test images with what a network takes them for. */
 #include "cli.h"
+#include "device.h"
 #include "draw/grid.h"
 #include "image/mosaic.h"
 #include "options.h"
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 typedef struct grid_args {
-    const char *run_or_file, *out, *data, *device, *model;
+    const char *run_or_file, *out, *data, *device, *kernels, *model;
     int count, columns, threads;
     bool wrong, show;
 } grid_args;
@@ -35,8 +36,9 @@ static mg_status parse(grid_args *a, int argc, char **argv)
                      "--show]"),
         CLI_OPT_FLAG("show", &a->show, "print the images in characters"),
         CLI_OPT_TEXT("data", "DIR|mnist|synth", &a->data, "as in train [the run's, else mnist]"),
-        CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
-        CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
+        CLI_OPT_DEVICE(&a->device, ""),
+        CLI_OPT_THREADS(&a->threads, ""),
+        CLI_OPT_KERNELS(&a->kernels, ""),
         CLI_OPT_TEXT("model", "PRESET|FILE", &a->model,
                      "the model, for weights without model text, as PyTorch saves them"),
     };
@@ -205,13 +207,13 @@ out:
 mg_status cmd_grid(int argc, char **argv)
 {
     mg_status st;
-    grid_args a = {.device = "auto", .count = 25};
+    grid_args a = {.device = "auto", .kernels = "auto", .count = 25};
     cli_network network = {0};
     mg_backend *backend = NULL;
     MG_TRY(parse(&a, argc, argv));
     if (!a.out && !a.show) a.out = "grid.png";
     if (a.out) MG_TRY(mg__canvas_check_path(a.out, MG_CONTENT_TILES));
-    MG_TRY(mg_backend_open(&backend, a.device, a.threads));
+    MG_TRY(cli_open_device(&backend, a.device, a.threads, a.kernels));
     MG_TRY(cli_network_load(&network, a.run_or_file, a.model));
     MG_TRY(draw_grid(&a, &network, backend));
 out:

@@ -1,5 +1,6 @@
 /* mnist_gpu predict: what do these pictures show? */
 #define _POSIX_C_SOURCE 200809L /* strdup */
+#include "device.h"
 #include "options.h"
 #include "picture_paths.h"
 #include "predict.h"
@@ -29,8 +30,9 @@ static mg_status parse(predict_args *a, int argc, char **argv, int *count)
         CLI_OPT_FLAG("show", &a->show, "print what the network sees"),
         CLI_OPT_TEXT("save-input", "FILE", &a->save_input,
                      "save what the network sees as a PNG, several side by side"),
-        CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
-        CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
+        CLI_OPT_DEVICE(&a->device, ""),
+        CLI_OPT_THREADS(&a->threads, ""),
+        CLI_OPT_KERNELS(&a->kernels, ""),
         CLI_OPT_FLAG("json", &a->json, "print JSON"),
     };
     const cli_syntax syntax = {
@@ -231,14 +233,14 @@ mg_status cmd_predict(int argc, char **argv)
 {
     mg_status st;
     int words;
-    predict_args a = {.device = "auto", .invert = inversions[MG_INVERT_AUTO]};
+    predict_args a = {.device = "auto", .kernels = "auto", .invert = inversions[MG_INVERT_AUTO]};
     picture_paths paths = {0};
     cli_network network = {0};
     mg_backend *backend = NULL;
     MG_TRY(parse(&a, argc, argv, &words));
     MG_TRY(picture_paths_expand(&paths, argv, words));
     a.list = paths.count > 1 && !a.top;
-    MG_TRY(mg_backend_open(&backend, a.device, a.threads));
+    MG_TRY(cli_open_device(&backend, a.device, a.threads, a.kernels));
     MG_TRY(cli_network_load(&network, a.weights, a.model));
     MG_TRY(predict(&paths, &a, &network, backend));
 out:

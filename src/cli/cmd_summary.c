@@ -1,5 +1,6 @@
 /* mnist_gpu summary: a model's layers, what they cost, and the stages of its training step. */
 #include "cli.h"
+#include "device.h"
 #include "model/cost.h"
 #include "options.h"
 #include "train/pass.h"
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 
 typedef struct summary_args {
-    const char *model, *weights, *device, *optimizer;
+    const char *model, *weights, *device, *kernels, *optimizer;
     double clip_norm;
     int threads, batch;
     bool plan, json;
@@ -25,8 +26,9 @@ static mg_status parse(summary_args *a, int argc, char **argv)
         CLI_OPT_DOUBLE("clip-norm", "X", &a->clip_norm, 0, 1e30, CLI_CLOSED,
                        "of the plan: as in train, a stage of its own; 0 = none"),
         CLI_OPT_FLAG("plan", &a->plan, "also list the stages of the training step"),
-        CLI_OPT_TEXT("device", "DEVICE", &a->device, "of the plan: auto, cuda[:N], cpu or ref"),
-        CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "of the plan: CPU threads, 0 = all"),
+        CLI_OPT_DEVICE(&a->device, "of the plan: "),
+        CLI_OPT_THREADS(&a->threads, "of the plan: "),
+        CLI_OPT_KERNELS(&a->kernels, "of the plan: "),
         CLI_OPT_FLAG("json", &a->json, "print JSON, sizes in bytes"),
     };
     const cli_syntax syntax = {
@@ -60,7 +62,7 @@ static mg_status make_plan(planned *p, const mg_model *model, const summary_args
 {
     mg_status st;
     const mg_feed no_data = {0};
-    MG_TRY(mg_backend_open(&p->backend, a->device, a->threads));
+    MG_TRY(cli_open_device(&p->backend, a->device, a->threads, a->kernels));
     MG_TRY(mg__net_create(&p->net, p->backend, model));
     MG_TRY(mg__pass_create(&p->pass, p->net, a->batch, &no_data, optimizer, true));
 out:
@@ -172,7 +174,7 @@ mg_status cmd_summary(int argc, char **argv)
 {
     mg_status st;
     cli_network network = {0};
-    summary_args a = {.device = "auto", .optimizer = "adam", .batch = 32};
+    summary_args a = {.device = "auto", .kernels = "auto", .optimizer = "adam", .batch = 32};
     MG_TRY(parse(&a, argc, argv));
     if (a.weights)
         MG_TRY(cli_network_load(&network, a.weights, NULL));

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L /* strdup */
 #include "cli.h"
 #include "data/checksum.h"
+#include "device.h"
 #include "draw/curves.h"
 #include "mnist_gpu/weights.h"
 #include "options.h"
@@ -16,7 +17,7 @@
 
 typedef struct train_args {
     mg_train_options options;
-    const char *model, *data, *device, *out, *resume, *init, *shuffle;
+    const char *model, *data, *device, *kernels, *out, *resume, *init, *shuffle;
     const char *recipe, *loss, *normalize, *augment;
     char *recipe_words; /* what the options of a recipe point into */
     double val_split;
@@ -26,7 +27,7 @@ typedef struct train_args {
     bool quiet, tensorboard, curves;
     const char *save;       /* a list of names */
     mg_run_outputs outputs; /* what it says, and the rest of them */
-    bool model_given, epochs_given, steps_given, device_given;
+    bool model_given, epochs_given, steps_given, device_given, kernels_given;
 } train_args;
 
 /* ---- the command line ---- */
@@ -34,8 +35,9 @@ typedef struct train_args {
 /* What a run was begun with stays: only how far and where it goes on may be changed. */
 static mg_status check_resume(const cli_syntax *s)
 {
-    static const char *const allowed[] = {"resume", "epochs", "max-steps", "device",      "threads",
-                                          "data",   "quiet",  "verbose",   "tensorboard", "curves"};
+    static const char *const allowed[] = {"resume",  "epochs",      "max-steps", "device",
+                                          "threads", "kernels",     "data",      "quiet",
+                                          "verbose", "tensorboard", "curves"};
     for (int i = 0; i < s->option_count; i++) {
         bool fits = !s->options[i].given;
         for (int j = 0; j < MG_COUNT_OF(allowed); j++)
@@ -107,13 +109,14 @@ static mg_status parse(train_args *a, int argc, char **argv)
         CLI_OPT_INT("batch", "N", &o->batch, 1, 65536, "images in a step"),
         CLI_OPT_DOUBLE("lr", "X", &o->lr, 0, 1e30, CLI_ABOVE_MIN, "learning rate"),
         CLI_OPT_U64("seed", "N", &o->seed, UINT64_MAX, "of initial weights and order of images"),
-        CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
-        CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
+        CLI_OPT_DEVICE(&a->device, ""),
+        CLI_OPT_THREADS(&a->threads, ""),
+        CLI_OPT_KERNELS(&a->kernels, ""),
         CLI_OPT_TEXT("out", "DIR", &a->out, "run directory [runs/<time>-<model>]"),
-        CLI_OPT_TEXT(
-            "resume", "DIR", &a->resume,
-            "go on with the run in DIR; only --epochs, --max-steps, --device, "
-            "--threads, --data, --tensorboard, --curves, --verbose and --quiet go with it"),
+        CLI_OPT_TEXT("resume", "DIR", &a->resume,
+                     "go on with the run in DIR; only --epochs, --max-steps, --device, "
+                     "--threads, --kernels, --data, --tensorboard, --curves, --verbose and --quiet "
+                     "go with it"),
         CLI_OPT_U64("max-steps", "N", &o->max_steps, UINT64_MAX,
                     "end after so many steps in all; 0 = no limit"),
         CLI_OPT_INT("verbose", "N", &a->verbose, 0, 2,
@@ -218,6 +221,7 @@ static mg_status parse(train_args *a, int argc, char **argv)
     a->epochs_given = cli_given(&syntax, "epochs");
     a->steps_given = cli_given(&syntax, "max-steps");
     a->device_given = cli_given(&syntax, "device");
+    a->kernels_given = cli_given(&syntax, "kernels");
     return st;
 }
 
@@ -365,11 +369,14 @@ out:
     return st;
 }
 
-/* The device as asked for; else the run's own, so that it goes on bit for bit. */
+/* Device and kernels as asked for; else the run's own, so that it goes on bit for bit. */
 static mg_status open_device(train_run *run, const train_args *a)
 {
     const char *own = run->config.device, *name = own && !a->device_given ? own : a->device;
-    mg_status st = mg_backend_open(&run->backend, name, a->threads);
+    char *kernels = run->config.kernels;
+    if (!run->resumed || a->kernels_given)
+        snprintf(kernels, sizeof run->config.kernels, "%s", a->kernels);
+    const mg_status st = cli_open_device(&run->backend, name, a->threads, kernels);
     if (st) return st;
     free(run->config.device);
     run->config.device = strdup(mg_backend_name(run->backend));
@@ -412,6 +419,7 @@ mg_status cmd_train(int argc, char **argv)
     train_args a = {.options = mg_train_options_default(),
                     .model = "lenet5",
                     .device = "auto",
+                    .kernels = "auto",
                     .shuffle = "epoch",
                     .save = "best,last",
                     .verbose = 1,

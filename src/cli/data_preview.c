@@ -1,5 +1,6 @@
 /* mnist_gpu data preview: what augmentation makes of the images, as a picture. */
 #include "data.h"
+#include "device.h"
 #include "mnist_gpu/augment.h"
 #include "options.h"
 #include "term.h"
@@ -24,8 +25,8 @@ static mg_status parse(preview_args *a, int argc, char **argv)
         CLI_OPT_U64("seed", "N", &a->seed, UINT64_MAX, "of the distortions"),
         CLI_OPT_TEXT("out", "FILE", &a->out, "the picture: .png, .pgm or .ppm"),
         CLI_OPT_TEXT("data", "DIR|mnist|synth", &a->data, "as in train [mnist]"),
-        CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
-        CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
+        CLI_OPT_DEVICE(&a->device, ""),
+        CLI_OPT_THREADS(&a->threads, ""),
     };
     const cli_syntax syntax = {
         .command = "data preview",

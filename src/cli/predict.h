@@ -7,7 +7,7 @@
 #include "mnist_gpu/image.h"
 
 typedef struct predict_args {
-    const char *weights, *model, *device, *invert, *save_input;
+    const char *weights, *model, *device, *kernels, *invert, *save_input;
     int threads, top; /* top 0: all classes, in their order */
     double min_confidence;
     bool json, raw, multi, show;

@@ -39,6 +39,7 @@ typedef struct mg_run_config {
     char *model_name, *model_text; /* malloc'd */
     char *data;                    /* directory, malloc'd */
     char *device;                  /* name of the backend, malloc'd */
+    char kernels[8];               /* see mg_backend_set_kernels */
     double val_split;              /* 0 .. <1: the last part of the training images */
     uint32_t limit;                /* only the first so many training images; 0 = all */
     uint32_t train_count, val_count;

@@ -43,6 +43,7 @@ static const field fields[] = {
     FIELD(TEXT, "model_name", model_name, 0, 0, 0),
     FIELD(TEXT, "data", data, 0, 0, 0),
     FIELD(TEXT, "device", device, 0, 0, 0),
+    FIELD(WORD, "kernels", kernels, 0, 0, LATER),
     FIELD(INT, "epochs", options.epochs, 1, INT_MAX, 0),
     FIELD(INT, "batch", options.batch, 1, 65536, DECIDES),
     FIELD(REAL, "lr", options.lr, 0, 1e30, DECIDES),
@@ -287,7 +288,8 @@ mg_status mg__run_load_config(mg_run_config *out, const char *dir)
 {
     mg_status st;
     mg_run_config config = {.options = mg_train_options_default(),
-                            .outputs = {.best = true, .last = true}};
+                            .outputs = {.best = true, .last = true},
+                            .kernels = "auto"};
     char *path = NULL, shown[MG_SHOWN_SIZE];
     uint8_t *text = NULL;
     size_t size;

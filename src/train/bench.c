@@ -130,7 +130,7 @@ static mg_status init_params(bench_run *r)
     return st;
 }
 
-static mg_status make_pass(bench_run *r, const mg_train_options *options, bool fuse)
+static mg_status make_pass(bench_run *r, const mg_train_options *options)
 {
     mg_status st;
     mg_optimizer_spec optimizer;
@@ -141,7 +141,7 @@ static mg_status make_pass(bench_run *r, const mg_train_options *options, bool f
         mg__augment_ranges(&r->feed.augment, &options->augment, mg__model_input(r->model)->shape));
     MG_TRY(mg__net_create(&r->net, r->backend, r->model));
     MG_TRY(init_params(r));
-    MG_TRY(mg__pass_create(&r->pass, r->net, options->batch, &r->feed, &optimizer, fuse));
+    MG_TRY(mg__pass_create(&r->pass, r->net, options->batch, &r->feed, &optimizer, true));
 out:
     return st;
 }
@@ -297,14 +297,14 @@ out:
 }
 
 mg_status mg__bench_run(mg_bench **out, mg_backend *backend, const mg_model *model,
-                        const mg_train_options *options, double seconds, bool fuse)
+                        const mg_train_options *options, double seconds)
 {
     mg_status st;
     bench_run run = {.backend = backend, .model = model, .seed = options->seed};
     mg_bench *b = calloc(1, sizeof *b);
     if (!b) return mg__fail(MG_ERR_MEMORY, "out of memory for the measurements");
     b->batch = options->batch;
-    MG_TRY(make_pass(&run, options, fuse));
+    MG_TRY(make_pass(&run, options));
     MG_TRY(measure_step(&run, b, seconds));
     MG_TRY(measure_stages(&run, b, seconds));
     *out = b;

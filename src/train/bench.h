@@ -31,7 +31,7 @@ typedef struct mg_bench {
  * step has the same numbers to do with as the first. A stage runs many times in a row, so it may
  * find more of its data in the caches than in a step. */
 mg_status mg__bench_run(mg_bench **out, mg_backend *backend, const mg_model *model,
-                        const mg_train_options *options, double seconds, bool fuse);
+                        const mg_train_options *options, double seconds);
 void mg__bench_free(mg_bench *bench); /* NULL is fine */
 
 #endif

@@ -47,7 +47,8 @@ struct mg_pass {
 
 /* feed: pixels, labels, order, state, stats, lr, predictions are the caller's device memory and
  * outlive the pass; batch_labels is set by the pass. optimizer: NULL for an evaluation pass. fuse:
- * let the backend's fused stages replace the plain ones. */
+ * let fused stages replace the plain ones, as the backend's choice of kernels says; without, every
+ * layer's output is written. MG_ERR_INVALID: that choice is fused kernels, and a layer has none. */
 mg_status mg__pass_create(mg_pass **out, mg_net *net, int batch, const mg_feed *feed,
                           const mg_optimizer_spec *optimizer, bool fuse);
 void mg__pass_free(mg_pass *pass);

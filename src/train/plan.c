@@ -133,14 +133,29 @@ static void add_optimizer(mg_pass *p)
  */
 static bool has_backward(const mg_op *op) { return op->dw || op->dx; }
 
+/* Every layer between the two ends has to be fused; those need no library on any device. */
+static mg_status check_fused(const mg_pass *p, int layer, const mg_fused *fused)
+{
+    const mg_model *m = p->net->model;
+    const bool end = layer == 0 || layer == m->layer_count - 1;
+    if (p->net->backend->kernels != MG_KERNELS_FUSED || end) return MG_OK;
+    if (fused && (fused->backward || !p->training)) return MG_OK;
+    return mg__fail(MG_ERR_INVALID,
+                    "%s: no fused kernels for it on %s (kernels auto would run it by itself)",
+                    m->layers[layer].name, p->net->backend->ops->name);
+}
+
 mg_status mg__plan_make(mg_pass *p, bool fuse)
 {
     const int layers = p->net->model->layer_count;
+    const bool may_fuse = fuse && p->net->backend->kernels != MG_KERNELS_CUDNN;
     p->plan = calloc((size_t)layers * 3 + 2, sizeof *p->plan); /* at most so many */
     if (!p->plan) return mg__fail(MG_ERR_MEMORY, "out of memory for the plan");
     p->stage_count = 0;
     for (int i = 0; i < layers;) {
-        const mg_fused *fused = fuse ? find_fused(p, i) : NULL;
+        const mg_fused *fused = may_fuse ? find_fused(p, i) : NULL;
+        const mg_status st = fuse ? check_fused(p, i, fused) : MG_OK;
+        if (st) return st;
         const int count = fused ? fused->count : 1;
         add_layers(p, i, count, fused, true);
         i += count;
@@ -149,8 +164,8 @@ mg_status mg__plan_make(mg_pass *p, bool fuse)
         const mg_stage forward = p->plan[i];
         const bool fused = forward.fused && forward.fused->backward;
         for (int l = forward.first + forward.count - 1; !fused && l >= forward.first; l--)
-            if (has_backward(&p->ops[l])) add_backward(p, l, 1, NULL, fuse);
-        if (fused) add_backward(p, forward.first, forward.count, forward.fused, fuse);
+            if (has_backward(&p->ops[l])) add_backward(p, l, 1, NULL, may_fuse);
+        if (fused) add_backward(p, forward.first, forward.count, forward.fused, may_fuse);
     }
     if (p->update.clip) add_stage(p, &(mg_stage){.name = "clip norm", .enqueue = run_clip_norm});
     if (p->training) add_optimizer(p);
