@@ -1,8 +1,10 @@
-/* Calls that fail on demand, so that tests see what the backend makes of it. */
+/* Calls that fail on demand, so that tests see what the backend makes of it; and their counts. */
 #include "standin.h"
 
 #include <cctype>
 #include <cstdlib>
+#include <fstream>
+#include <map>
 #include <string>
 
 namespace standin
@@ -52,10 +54,23 @@ static std::vector<Failure> read_failures()
     return out;
 }
 
+/* How often each call was made, written to the file MG_STANDIN_COUNT at the end. */
+struct Counts {
+    std::map<std::string, unsigned long> of;
+    const char *file = std::getenv("MG_STANDIN_COUNT");
+    ~Counts()
+    {
+        std::ofstream out(file ? file : "");
+        for (const auto &[call, count] : of) out << call << " " << count << "\n";
+    }
+};
+
 int planned_failure(int usual, const char *call)
 {
     static std::vector<Failure> failures = read_failures();
     static unsigned long calls = 0;
+    static Counts counts;
+    if (counts.file) counts.of[call]++;
     const Failure *struck = nullptr;
     if (failures.empty()) return 0;
     if (usual) calls++;         /* else it cannot fail, but answer with what it was given */

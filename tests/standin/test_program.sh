@@ -99,6 +99,29 @@ MG_STANDIN_FAIL=libcublas.so:1 train --device cuda --model dense --out no-cublas
 sed -i '/^standin: /d' err
 exits 1 'dense1 forward: cuBLAS cannot be loaded: libcublas'
 
+# ---- evaluation: one sequence, however many images ----
+
+# called FUNCTION COUNTS
+called() { sed -n "s/^$1 //p" "$2"; }
+
+for images in 300 1100; do # 2 batches, 5
+    write_split t10k $images
+    MG_STANDIN_COUNT=counts-$images run "$program" eval no-cudnn --data tiny --device cuda
+    exits 0 "of $images)"
+done
+check "as many waits" [ "$(called cudaStreamSynchronize counts-300)" = "$(called cudaStreamSynchronize counts-1100)" ]
+batches=$(($(called advance counts-1100) - $(called advance counts-300)))
+check "three batches more: $batches" [ $batches = 3 ]
+write_split t10k 8
+write_split train 600
+for epochs in 3 4; do # of one step, and a validation of three
+    MG_STANDIN_COUNT=counts-$epochs run "$program" train --data tiny --device cuda --model dense --quiet \
+        --val-split 0.9 --batch 60 --epochs $epochs --out counted-$epochs
+    exits 0 '^test: '
+done
+launches=$(($(called cudaGraphLaunch counts-4) - $(called cudaGraphLaunch counts-3)))
+check "an epoch's two launches: $launches" [ $launches = 2 ]
+
 # ---- what the GPU cannot do ----
 
 run "$program" train --data tiny --device cuda:1
