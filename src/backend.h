@@ -123,6 +123,9 @@ typedef struct mg_backend_ops {
     /* FLOP/s that the device's f32 multiply-adds can reach, each counting as two: tried out on the
      * CPU, computed from a GPU's clock. NULL: not known. */
     mg_status (*peak)(mg_backend *be, double *out);
+    /* The most bytes of device memory that alloc() and the ops have had at one time, since open();
+     * what the driver and libraries take is not among them. NULL: not counted. */
+    size_t (*memory)(const mg_backend *be);
 
     void (*close)(mg_backend *be);
 } mg_backend_ops;

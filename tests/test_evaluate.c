@@ -113,6 +113,61 @@ static void activations_are_those_of_the_layers(void **unused)
     free(params);
 }
 
+/* The most at one time, to the byte: what was released does not count again. */
+static void memory_is_counted(void **unused)
+{
+    (void)unused;
+    if (!backend->ops->memory) skip();
+    const size_t before = backend->ops->memory(backend), more = before + 1000;
+    void *a = to_device(NULL, more);
+    const size_t most = backend->ops->memory(backend);
+    assert_in_range(most, more, more + before);
+    backend->ops->release(backend, a);
+    a = to_device(NULL, more);
+    assert_int_equal(backend->ops->memory(backend), most);
+    void *b = to_device(NULL, 77);
+    assert_int_equal(backend->ops->memory(backend), most + 77);
+    backend->ops->release(backend, a);
+    backend->ops->release(backend, b);
+    assert_int_equal(backend->ops->memory(backend), most + 77);
+}
+
+/* As `train` has it when it ends: the trainer, and an evaluation of all training images. What a
+ * library's workspaces add differs from GPU to GPU; the stand-in's are its own idea of them. */
+static void lenet5_on_mnist_takes_256_mb(void **unused)
+{
+    (void)unused;
+    enum { TRAIN = 54000, VAL = 6000, BYTES = 28 * 28 };
+    if (!backend->ops->memory) skip();
+    const mg_train_options options = mg_train_options_default();
+    mg_model *lenet = NULL;
+    mg_trainer *trainer = NULL;
+    mg_net *net = NULL;
+    mg_evaluator *evaluator = NULL;
+    const mg_dataset train = {.count = TRAIN,
+                              .channels = 1,
+                              .height = 28,
+                              .width = 28,
+                              .classes = 10,
+                              .pixels = calloc(TRAIN, BYTES),
+                              .labels = calloc(TRAIN, 1)};
+    assert_true(train.pixels && train.labels);
+    const mg_dataset val = mg_dataset_slice(&train, 0, VAL);
+    assert_ok(mg_model_load(&lenet, "lenet5"));
+    assert_ok(mg_trainer_create(&trainer, backend, lenet, &train, &val, &options));
+    assert_ok(mg__net_create(&net, backend, lenet));
+    assert_ok(mg__evaluator_create(&evaluator, net, &train));
+    const size_t loaded = (size_t)(2 * TRAIN + VAL) * (BYTES + 1);
+    printf("%zu bytes, %zu of them images\n", backend->ops->memory(backend), loaded);
+    assert_in_range(backend->ops->memory(backend), loaded, 256000000);
+    mg__evaluator_free(evaluator);
+    mg__net_free(net);
+    mg_trainer_free(trainer);
+    mg_model_free(lenet);
+    free(train.pixels);
+    free(train.labels);
+}
+
 static int make_all(void **unused)
 {
     (void)unused;
@@ -136,6 +191,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(evaluation_is_made_of_predictions),
         cmocka_unit_test(refuses_images_of_another_size),
         cmocka_unit_test(activations_are_those_of_the_layers),
+        cmocka_unit_test(memory_is_counted),
+        cmocka_unit_test(lenet5_on_mnist_takes_256_mb),
     };
     if (!open_backend(argc, argv, 0, &status)) return status;
     status = cmocka_run_group_tests(tests, make_all, free_all);

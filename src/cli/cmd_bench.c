@@ -161,6 +161,13 @@ static json_t *bench_json(const mg_bench *b, double peak)
                      time_json(&b->step), "stages", stages);
 }
 
+/* Bytes of device memory at most, or null where the device does not count them. */
+static json_t *memory_json(const mg_backend *backend)
+{
+    return backend->ops->memory ? json_integer((json_int_t)backend->ops->memory(backend))
+                                : json_null();
+}
+
 /* The lines of `mnist_gpu info` about CUDA, where that is what was measured; else null. */
 static mg_status cuda_json(json_t **out, const mg_backend *backend)
 {
@@ -184,13 +191,14 @@ static mg_status print_json(const bench_args *a, const mg_model *model, const mg
     json_t *cuda;
     const mg_status st = cuda_json(&cuda, backend);
     if (st) return st;
-    return cli_print_json(json_pack(
-        "{s:s, s:s, s:s, s:s, s:o?, s:o, s:I, s:s, s:s?, s:s, s:o, s:O}", "version",
-        MG_VERSION_STRING, "compiler", __VERSION__, "device", mg_backend_name(backend),
-        "description", mg_backend_description(backend), "cuda", cuda, "model",
-        cli_json_text(mg_model_name(model)), "parameters", (json_int_t)mg_model_param_count(model),
-        "optimizer", a->optimizer, "augment", a->augment, "kernels", a->kernels,
-        "peak_flops_per_sec", cli_json_number(peak), "results", results));
+    return cli_print_json(
+        json_pack("{s:s, s:s, s:s, s:s, s:o?, s:o, s:I, s:s, s:s?, s:s, s:o, s:o, s:O}", "version",
+                  MG_VERSION_STRING, "compiler", __VERSION__, "device", mg_backend_name(backend),
+                  "description", mg_backend_description(backend), "cuda", cuda, "model",
+                  cli_json_text(mg_model_name(model)), "parameters",
+                  (json_int_t)mg_model_param_count(model), "optimizer", a->optimizer, "augment",
+                  a->augment, "kernels", a->kernels, "peak_flops_per_sec", cli_json_number(peak),
+                  "device_memory", memory_json(backend), "results", results));
 }
 
 /* One batch size: printed at once for people, added to `results` for programs. */
@@ -233,6 +241,9 @@ mg_status cmd_bench(int argc, char **argv)
     for (int i = 0; i < a.batch_count; i++)
         MG_TRY(run_batch(&a, model, backend, peak, a.batches[i], results));
     if (a.json) MG_TRY(print_json(&a, model, backend, peak, results));
+    if (!a.json && backend->ops->memory)
+        printf("\nMemory of the device: %.1f MB at most, images included\n",
+               1e-6 * (double)backend->ops->memory(backend));
 out:
     json_decref(results);
     mg_backend_close(backend);

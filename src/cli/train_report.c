@@ -1,4 +1,5 @@
 #include "train_report.h"
+#include "backend.h"
 #include "splits.h"
 #include "io/file.h"
 #include "term.h"
@@ -108,6 +109,15 @@ out:
     return st;
 }
 
+/* Where the device counts it. */
+static mg_status say_memory(train_run *run)
+{
+    const mg_backend *be = run->backend;
+    if (!be->ops->memory) return MG_OK;
+    return train_log_say(&run->log, run->verbose > 0, "memory: %.1f MB of the device at most\n",
+                         1e-6 * (double)be->ops->memory(be));
+}
+
 mg_status train_report_result(train_run *run, const train_data *data)
 {
     mg_status st;
@@ -117,6 +127,7 @@ mg_status train_report_result(train_run *run, const train_data *data)
                              run->dir);
     MG_TRY(cli_network_load(&best, run->dir, NULL));
     MG_TRY(say_splits(run, data, &best, run->verbose > 0));
+    MG_TRY(say_memory(run));
     MG_TRY(say_saved(run, best.path));
 out:
     cli_network_free(&best);

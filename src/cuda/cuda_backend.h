@@ -10,8 +10,11 @@
 #include "kernels.h"
 #include <cuda_runtime_api.h>
 
+/* An allocation. */
 typedef struct mg_cuda_block {
     void *memory;
+    size_t bytes;
+    bool retired; /* an outgrown workspace that a recording may still use */
     struct mg_cuda_block *next;
 } mg_cuda_block;
 
@@ -24,8 +27,9 @@ typedef struct mg_cuda {
     void *cublas_workspace; /* its own: which algorithm cuBLAS takes depends on the size */
     void *workspace;        /* shared by all ops, see mg__cuda_workspace */
     size_t workspace_bytes;
-    mg_cuda_block *retired; /* outgrown workspaces that a recording may still use */
-    int recordings;         /* that live */
+    mg_cuda_block *blocks;    /* all allocations, the latest first */
+    size_t bytes, most_bytes; /* of them: now, and at most so far */
+    int recordings;           /* that live */
 } mg_cuda;
 
 static inline mg_cuda *mg__cuda(mg_backend *be) { return (mg_cuda *)be; }
@@ -64,6 +68,7 @@ void mg__cuda_release(mg_backend *be, void *memory);
 mg_status mg__cuda_upload(mg_backend *be, void *dst, const void *h_src, size_t bytes);
 mg_status mg__cuda_download(mg_backend *be, void *h_dst, const void *src, size_t bytes);
 mg_status mg__cuda_sync(mg_backend *be);
+size_t mg__cuda_memory(const mg_backend *be);
 
 /* For prepare(): makes the shared workspace at least that large. Ops take turns on the stream, so
  * each has all of cu->workspace from its first call to its last; nothing in it lasts longer. */

@@ -38,6 +38,7 @@ static const mg_backend_ops ops = {
     .recording_free = mg__cuda_recording_free,
     .time = mg__cuda_time,
     .peak = mg__cuda_peak,
+    .memory = mg__cuda_memory,
     .close = close_device,
 };
 

@@ -1,4 +1,4 @@
-/* Device memory: allocations, copies, the shared workspace. */
+/* Device memory: allocations, which are counted, copies, the shared workspace. */
 #include "cuda/cuda_backend.h"
 #include <stdlib.h>
 
@@ -15,23 +15,55 @@ static mg_status device_malloc(void **out, size_t bytes)
                     mg__cuda_free_memory(available));
 }
 
+static mg_status add_block(mg_cuda *cu, void **out, size_t bytes)
+{
+    mg_cuda_block *block = calloc(1, sizeof *block);
+    if (!block) return mg__fail(MG_ERR_MEMORY, "out of memory for the list of allocations");
+    const mg_status st = device_malloc(&block->memory, bytes);
+    if (st) {
+        free(block);
+        return st;
+    }
+    block->bytes = bytes;
+    block->next = cu->blocks;
+    cu->blocks = block;
+    cu->bytes += bytes;
+    if (cu->bytes > cu->most_bytes) cu->most_bytes = cu->bytes;
+    *out = block->memory;
+    return MG_OK;
+}
+
+/* Frees the block that *at points to and takes it out of the list. */
+static void remove_block(mg_cuda *cu, mg_cuda_block **at)
+{
+    mg_cuda_block *block = *at;
+    *at = block->next;
+    cu->bytes -= block->bytes;
+    cudaFree(block->memory); /* waits for the work that uses it */
+    free(block);
+}
+
+size_t mg__cuda_memory(const mg_backend *be) { return ((const mg_cuda *)be)->most_bytes; }
+
 mg_status mg__cuda_alloc(mg_backend *be, void **out, size_t bytes)
 {
     mg_status st;
     void *memory = NULL;
-    MG_TRY(device_malloc(&memory, bytes));
+    MG_TRY(add_block(mg__cuda(be), &memory, bytes));
     MG_CUDA(cudaMemsetAsync(memory, 0, bytes ? bytes : 1, mg__cuda(be)->stream));
     *out = memory;
     memory = NULL;
 out:
-    if (memory) cudaFree(memory);
+    mg__cuda_release(be, memory);
     return st;
 }
 
 void mg__cuda_release(mg_backend *be, void *memory)
 {
-    (void)be;
-    cudaFree(memory); /* waits for the work that uses it; NULL is fine */
+    mg_cuda_block **at = &mg__cuda(be)->blocks;
+    if (!memory) return;
+    while ((*at)->memory != memory) at = &(*at)->next;
+    remove_block(mg__cuda(be), at);
 }
 
 /* Waits, and so has certainly read h_src, whatever kind of memory that is. The host uploads between
@@ -67,44 +99,33 @@ out:
 /* ---- the workspace ---- */
 
 /* A recording holds the address of the workspace that it was made with: while there are any, an
- * outgrown workspace is kept aside. */
-static mg_status retire_workspace(mg_cuda *cu)
+ * outgrown workspace is kept. */
+static void retire_workspace(mg_cuda *cu)
 {
-    if (cu->workspace && cu->recordings) {
-        mg_cuda_block *block = malloc(sizeof *block);
-        if (!block) return mg__fail(MG_ERR_MEMORY, "out of memory for the workspace");
-        *block = (mg_cuda_block){cu->workspace, cu->retired};
-        cu->retired = block;
-    } else {
-        cudaFree(cu->workspace); /* waits for the work that uses it; NULL is fine */
-    }
-    cu->workspace = NULL;
-    cu->workspace_bytes = 0;
-    return MG_OK;
+    if (!cu->recordings) mg__cuda_release(&cu->base, cu->workspace);
+    for (mg_cuda_block *b = cu->blocks; b && cu->recordings; b = b->next)
+        if (b->memory == cu->workspace) b->retired = true;
 }
 
 /* On failure the present workspace stays, for the ops that it is large enough for. */
 mg_status mg__cuda_workspace(mg_cuda *cu, size_t bytes)
 {
-    mg_status st;
-    void *grown = NULL;
+    mg_status st = MG_OK;
+    void *grown;
     if (bytes <= cu->workspace_bytes) return MG_OK;
-    MG_TRY(device_malloc(&grown, bytes));
-    MG_TRY(retire_workspace(cu));
+    MG_TRY(add_block(cu, &grown, bytes));
+    retire_workspace(cu);
     cu->workspace = grown;
     cu->workspace_bytes = bytes;
-    grown = NULL;
 out:
-    if (grown) cudaFree(grown);
     return st;
 }
 
 void mg__cuda_free_retired(mg_cuda *cu)
 {
-    while (cu->retired) {
-        mg_cuda_block *block = cu->retired;
-        cu->retired = block->next;
-        cudaFree(block->memory);
-        free(block);
-    }
+    for (mg_cuda_block **at = &cu->blocks; *at;)
+        if ((*at)->retired)
+            remove_block(cu, at);
+        else
+            at = &(*at)->next;
 }

@@ -86,6 +86,8 @@ same predict-ref predict-cuda
 run "$program" bench --device cuda --model small --batch 4 --seconds 0
 exits 0 '^Device: CUDA stand-in'
 check "every stage was timed" grep -q '^conv1 backward  *[0-9]' out
+check "memory" grep -q '^Memory of the device: [0-9.]* MB at most' out
+check "the log says it too" grep -q 'memory: [0-9.]* MB of the device at most' "cuda-$1/log.txt"
 
 # ---- libraries: loaded by the first op that needs them ----
 
