@@ -53,7 +53,7 @@ static inline mg_train_options golden_options(const mg_safetensors *file, const 
         {"optimizer", NULL, NULL, o.optimizer},
         {"schedule", NULL, NULL, o.schedule},
         {"monitor", NULL, NULL, o.monitor},
-        {"epochs", NULL, &o.epochs, NULL},
+        {"epochs", &o.epochs, NULL, NULL},
         {"lr_step", NULL, &o.lr_step, NULL},
         {"lr_patience", NULL, &o.lr_patience, NULL},
         {"lr", &o.lr, NULL, NULL},

@@ -65,8 +65,12 @@ exits 2 'value is missing'
 run "$program" train --out=
 exits 2 'value is empty'
 for value in 0 -1 1.5 1e3 0x10 ' 5' 5x '' 99999999999 nan; do
+    run "$program" train --batch "$value"
+    exits 2 'expected a whole number from 1 to 65536'
+done
+for value in 0 -1 0x10 5x '' 2147483648 nan; do
     run "$program" train --epochs "$value"
-    exits 2 'expected a whole number from 1 to 2147483647'
+    exits 2 '--epochs: expected a number above 0 to 2147483647'
 done
 for value in 0 -0.1 nan inf 0x1p-3 0,001 1e999 x '' '1 '; do
     run "$program" train --lr "$value"
@@ -96,8 +100,8 @@ for option in lr-step lr-patience warmup patience; do
 done
 run "$program" train --lr-step 0
 exits 2 '--lr-step: expected a whole number from 1'
-run "$program" train --schedule linear
-exits 2 'known: constant, step, exponential, cosine, one-cycle, plateau'
+run "$program" train --schedule lin
+exits 2 'known: constant, step, exponential, cosine, linear, one-cycle, plateau'
 run "$program" train --monitor test_loss
 exits 2 'known: val_accuracy, val_loss, accuracy, loss'
 run "$program" train --=1
@@ -360,6 +364,12 @@ resume_as_one() {
 resume_as_one adamw --optimizer adamw --weight-decay 0.1 --clip-norm 1 --schedule cosine --warmup 5
 resume_as_one nesterov --optimizer sgd --momentum 0.9 --nesterov --clip-value 0.1 --schedule one-cycle
 resume_as_one rmsprop --optimizer rmsprop --rho 0.8 --schedule plateau --monitor loss --lr-patience 0
+
+train --epochs 1.5 --schedule linear --out one-and-a-half
+exits 0 '^epoch 2/2 '
+check "its length is kept" grep -q '"epochs": 1.5' one-and-a-half/config.json
+run "$program" train --resume one-and-a-half --epochs 3
+exits 1 'its last epoch was a shorter one'
 
 train --epochs 9 --patience 2 --min-delta 1 --out early
 exits 0 '^stopped early: no better val_accuracy in 2 epochs$'

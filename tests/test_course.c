@@ -46,6 +46,46 @@ static void patience_ends_a_training(void **unused)
     mg_trainer_free(trainer);
 }
 
+/* 1.6 epochs of 5 steps end after 8, with a second epoch of 3 whole batches. */
+static void last_epoch_may_be_shorter(void **unused)
+{
+    (void)unused;
+    mg_train_options options = few_epochs("adam"), longer = options;
+    options.epochs = 1.6;
+    assert_int_equal(mg_train_epochs(&options, TRAIN), 2);
+    mg_train_state *whole = train_through(&options), *part;
+    assert_int_equal(whole->step, 8);
+    assert_int_equal(whole->epoch, 2);
+    assert_int_equal(whole->cursor, 0);
+    assert_false(isnan(whole->history[1].val_loss));
+    longer.max_steps = 8; /* the same steps */
+    part = train_through(&longer);
+    assert_true(same_params(part, whole));
+    assert_true(whole->history[1].loss == part->epoch_loss / (3 * BATCH));
+    check_going_on(&options, 3, whole);
+    check_going_on(&options, 7, whole);
+
+    mg_trainer *trainer = make_trainer(&longer, &val);
+    assert_ok(mg_trainer_restore(trainer, part));
+    longer.epochs = 3;
+    mg_trainer_free(trainer);
+    trainer = make_trainer(&longer, &val);
+    assert_failure(mg_trainer_restore(trainer, whole), MG_ERR_MISMATCH,
+                   "its last epoch was a shorter one");
+    mg_trainer_free(trainer);
+
+    snprintf(options.schedule, sizeof options.schedule, "linear");
+    mg_train_state_free(whole);
+    whole = train_through(&options);
+    assert_true(whole->history[1].lr == options.lr - options.lr * 7 / 8);
+    mg_train_state_free(part);
+    mg_train_state_free(whole);
+    options.epochs = 1e-3; /* a step at least */
+    whole = train_through(&options);
+    assert_int_equal(whole->step, 1);
+    mg_train_state_free(whole);
+}
+
 /* The weights tell which rates the steps had: of SGD, a sum of gradients times rates. */
 static void steps_have_the_schedules_rates(void **unused)
 {
@@ -117,6 +157,7 @@ int main(int argc, char **argv)
     int status;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patience_ends_a_training),
+        cmocka_unit_test(last_epoch_may_be_shorter),
         cmocka_unit_test(steps_have_the_schedules_rates),
         cmocka_unit_test(refuses_bad_options),
     };

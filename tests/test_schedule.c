@@ -26,8 +26,9 @@ static void rates_as_pytorch(void **unused)
 {
     (void)unused;
     static const char *const names[] = {
-        "constant",           "constant-warmup", "step",          "step-warmup", "exponential",
-        "exponential-warmup", "cosine",          "cosine-warmup", "one-cycle",   "one-cycle-short",
+        "constant",         "constant-warmup",    "step",      "step-warmup",
+        "exponential",      "exponential-warmup", "cosine",    "cosine-warmup",
+        "linear",           "linear-warmup",      "one-cycle", "one-cycle-short",
         "one-cycle-warmup",
     };
     size_t count;

@@ -283,11 +283,11 @@ static void learns_and_keeps_the_first_best(void **unused)
     for (int i = 1; i <= options.epochs; i++)
         if (state->history[i - 1].val_accuracy > state->history[best - 1].val_accuracy) best = i;
     assert_true(state->history[best - 1].val_accuracy >= 0.99);
-    assert_true(state->history[options.epochs - 1].val_accuracy ==
+    assert_true(state->history[(int)options.epochs - 1].val_accuracy ==
                 state->history[best - 1].val_accuracy); /* or nothing is tested */
     assert_true(best < options.epochs);
     assert_int_equal(state->best_epoch, best);
-    assert_true(state->history[options.epochs - 1].loss < 0.1 * state->history[0].loss);
+    assert_true(state->history[(int)options.epochs - 1].loss < 0.1 * state->history[0].loss);
     mg_train_state_free(state);
     mg_trainer_free(trainer);
 
@@ -356,7 +356,8 @@ static void refuses_bad_options(void **unused)
     (bad = good, bad.field = (value),                                                              \
      assert_failure(mg_trainer_create(&trainer, backend, model, &train, NULL, &bad),               \
                     MG_ERR_INVALID, message))
-    BAD(epochs, 0, "epochs: expected 1 or more, found 0");
+    BAD(epochs, 0, "epochs: expected a number above 0, up to 2147483647, found 0");
+    BAD(epochs, NAN, "epochs: expected a number above 0");
     BAD(batch, 0, "batch: expected 1 to 65536, found 0");
     BAD(batch, 65537, "batch: expected 1 to 65536");
     BAD(lr, 0, "lr: expected a number above 0");

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 typedef struct mg_train_options {
-    int epochs;         /* >= 1; the default 30 */
+    double epochs;      /* > 0, to the nearest step; of 1.5 the second is half as long; 30 */
     int batch;          /* 1 .. 65536; 32 */
     double lr;          /* > 0; 0.001; where there is a schedule, what it begins with */
     uint64_t seed;      /* initial weights and order of images; 1 */
@@ -35,13 +35,13 @@ typedef struct mg_train_options {
     double clip_value, clip_norm; /* >= 0; 0 = no limit. Of each gradient's size; of the L2 norm of
                                      all of a step's gradients. At most one of the two */
 
-    /* The learning rate's course; formulas in src/train/schedule.h. Those of "cosine" and
+    /* The learning rate's course; formulas in src/train/schedule.h. Those of "cosine", "linear" and
      * "one-cycle" depend on `epochs`: with another number a run goes on by another curve. */
     char schedule[16]; /* one of mg_schedule_names; "constant" */
     double lr_gamma;   /* step, exponential, plateau: a reduction's factor, 0 .. 1; 0 = .1, of
                           exponential .95 */
     int lr_step;       /* step: epochs between reductions, >= 1; 10 */
-    double lr_min;     /* cosine, plateau: not below, 0 .. lr; 0 */
+    double lr_min;     /* cosine, linear, plateau: not below, 0 .. lr; 0 */
     int lr_patience;   /* plateau: reduces when more epochs than that in a row bring the monitored
                           figure nothing better, >= 0; 10 */
     uint64_t warmup;   /* steps of a linear rise before all that, 0 = none */
@@ -54,9 +54,12 @@ mg_train_options mg_train_options_default(void);
 
 /* What the options may name; each list ends with NULL. */
 extern const char *const mg_optimizer_names[]; /* adam, sgd, adamw, rmsprop */
-extern const char *const mg_schedule_names[];  /* constant, step, exponential, cosine, one-cycle,
-                                                  plateau */
+extern const char *const mg_schedule_names[];  /* constant, step, exponential, cosine, linear,
+                                                  one-cycle, plateau */
 extern const char *const mg_monitor_names[];   /* val_accuracy, val_loss, accuracy, loss */
+
+/* How many epochs the training takes on so many (>= 1) images, a shorter last one included. */
+int mg_train_epochs(const mg_train_options *options, uint32_t images);
 
 /* One epoch's figures; val_* are NaN without validation images. Losses are means per image,
  * accuracies 0..1; loss and accuracy are running means over the epoch's steps, as Keras reports

@@ -41,6 +41,8 @@ SCHEDULES = {
     "exponential-warmup": "schedule=exponential lr=0.1 lr_gamma=0.7 epochs=5 warmup=8",
     "cosine": "schedule=cosine lr=0.1 epochs=6",
     "cosine-warmup": "schedule=cosine lr=0.1 lr_min=0.02 epochs=6 warmup=9",
+    "linear": "schedule=linear lr=0.1 epochs=6",
+    "linear-warmup": "schedule=linear lr=0.1 lr_min=0.02 epochs=6 warmup=9",
     "one-cycle": "schedule=one-cycle lr=0.1 epochs=6",
     "one-cycle-short": "schedule=one-cycle lr=0.1 epochs=1",
     "one-cycle-warmup": "schedule=one-cycle lr=0.1 epochs=7 warmup=4",
@@ -105,6 +107,8 @@ def schedules_of(optimizer, o):
         by_epoch = [schedules.ExponentialLR(optimizer, o["lr_gamma"] or 0.95)]
     elif kind == "cosine":
         by_step = [schedules.CosineAnnealingLR(optimizer, steps, o["lr_min"])]
+    elif kind == "linear":
+        by_step = [schedules.LinearLR(optimizer, 1, o["lr_min"] / o["lr"], steps)]
     elif kind == "one-cycle":
         by_step = [schedules.OneCycleLR(optimizer, o["lr"], steps, cycle_momentum=False)]
     if warmup:

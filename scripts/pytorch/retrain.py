@@ -33,7 +33,7 @@ for seed in range(1, args.seeds + 1):
     torch.manual_seed(seed)
     net = Net(config["model"])
     optimizer = OPTIMIZERS[config["optimizer"]](net.parameters(), config)
-    for epoch in range(config["epochs"]):
+    for epoch in range(round(config["epochs"])):
         net.train()
         for batch in torch.randperm(len(labels)).split(config["batch"]):
             optimizer.zero_grad()

@@ -105,7 +105,8 @@ static mg_status parse(train_args *a, int argc, char **argv)
         CLI_OPT_TEXT("recipe", "NAME", &a->recipe,
                      "the training of another system, see mnist_gpu recipes; other options "
                      "override it"),
-        CLI_OPT_INT("epochs", "N", &o->epochs, 1, INT_MAX, "passes over the training images"),
+        CLI_OPT_DOUBLE("epochs", "N", &o->epochs, 0, INT_MAX, CLI_ABOVE_MIN,
+                       "passes over the training images; may be 1.5"),
         CLI_OPT_INT("batch", "N", &o->batch, 1, 65536, "images in a step"),
         CLI_OPT_DOUBLE("lr", "X", &o->lr, 0, 1e30, CLI_ABOVE_MIN, "learning rate"),
         CLI_OPT_U64("seed", "N", &o->seed, UINT64_MAX, "of initial weights and order of images"),
@@ -175,15 +176,17 @@ static mg_status parse(train_args *a, int argc, char **argv)
                        "most size of each gradient; 0 = no limit"),
 
         CLI_OPT_HEADING("How the learning rate changes"),
-        CLI_OPT_CHOICE("schedule", mg_schedule_names, &schedule,
-                       "step, exponential and plateau multiply it by --lr-gamma: every --lr-step "
-                       "epochs, every epoch, when --monitor gets no better; cosine lets it fall to "
-                       "--lr-min over all epochs, one-cycle rise from a 25th of it and fall to "
-                       "almost 0"),
+        CLI_OPT_CHOICE(
+            "schedule", mg_schedule_names, &schedule,
+            "step, exponential and plateau multiply it by --lr-gamma: every --lr-step "
+            "epochs, every epoch, when --monitor gets no better; cosine and linear let it fall to "
+            "--lr-min over the whole training, one-cycle rise from a 25th of it and "
+            "fall to almost 0"),
         CLI_OPT_DOUBLE("lr-gamma", "X", &o->lr_gamma, 0, 1, CLI_CLOSED,
                        "0 = 0.1, for exponential 0.95"),
         CLI_OPT_INT("lr-step", "N", &o->lr_step, 1, INT_MAX, "of step: epochs"),
-        CLI_OPT_DOUBLE("lr-min", "X", &o->lr_min, 0, 1e30, CLI_CLOSED, "of cosine and plateau"),
+        CLI_OPT_DOUBLE("lr-min", "X", &o->lr_min, 0, 1e30, CLI_CLOSED,
+                       "of cosine, linear and plateau"),
         CLI_OPT_INT("lr-patience", "N", &o->lr_patience, 0, INT_MAX,
                     "of plateau: epochs that need not be better"),
         CLI_OPT_U64("warmup", "N", &o->warmup, UINT64_MAX, "steps of a linear rise before"),

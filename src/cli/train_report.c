@@ -54,8 +54,8 @@ char *train_report_epoch_line(const train_run *run, const mg_epoch *e)
         snprintf(validation, sizeof validation, "  val_loss %.4f  val_accuracy %.2f %%",
                  e->val_loss, 100 * e->val_accuracy);
     return mg__format("epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.1f s  %.0f images/s\n",
-                      e->epoch, run->config.options.epochs, e->loss, 100 * e->accuracy, validation,
-                      e->seconds, e->images_per_sec);
+                      e->epoch, mg_train_epochs(&run->config.options, run->config.train_count),
+                      e->loss, 100 * e->accuracy, validation, e->seconds, e->images_per_sec);
 }
 
 mg_status train_report_epoch(train_run *run, const mg_epoch *epoch)

@@ -44,7 +44,7 @@ static const field fields[] = {
     FIELD(TEXT, "data", data, 0, 0, 0),
     FIELD(TEXT, "device", device, 0, 0, 0),
     FIELD(WORD, "kernels", kernels, 0, 0, LATER),
-    FIELD(INT, "epochs", options.epochs, 1, INT_MAX, 0),
+    FIELD(REAL, "epochs", options.epochs, DBL_MIN, INT_MAX, 0),
     FIELD(INT, "batch", options.batch, 1, 65536, DECIDES),
     FIELD(REAL, "lr", options.lr, 0, 1e30, DECIDES),
     FIELD(WORD, "optimizer", options.optimizer, 0, 0, DECIDES),

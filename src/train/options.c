@@ -1,6 +1,7 @@
 /* The options of a training: names, defaults, ranges. */
 #include "train/pass.h"
 #include "train/schedule.h"
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +11,8 @@ const char *const mg_optimizer_names[] = {[MG_OPTIMIZER_ADAM] = "adam",
                                           [MG_OPTIMIZER_ADAMW] = "adamw",
                                           [MG_OPTIMIZER_RMSPROP] = "rmsprop",
                                           [MG_OPTIMIZER_COUNT] = NULL};
-const char *const mg_schedule_names[] = {"constant",  "step",    "exponential", "cosine",
-                                         "one-cycle", "plateau", NULL};
+const char *const mg_schedule_names[] = {"constant", "step",      "exponential", "cosine",
+                                         "linear",   "one-cycle", "plateau",     NULL};
 const char *const mg_monitor_names[] = {"val_accuracy", "val_loss", "accuracy", "loss", NULL};
 
 mg_train_options mg_train_options_default(void)
@@ -76,7 +77,8 @@ static mg_status check_numbers(const mg_train_options *o)
         double found;
         bool fits;
     } rows[] = {
-        {"epochs", "1 or more", o->epochs, o->epochs >= 1},
+        {"epochs", "a number above 0, up to 2147483647", o->epochs,
+         o->epochs > 0 && o->epochs <= INT_MAX},
         {"batch", "1 to 65536", o->batch, o->batch >= 1 && o->batch <= 65536},
         {"lr", "a number above 0", o->lr, o->lr > 0 && isfinite((float)o->lr)},
         {"momentum", below, o->momentum, below_one(o->momentum)},

@@ -27,11 +27,16 @@ static double one_cycle(double top, double t, double steps)
     return half_cosine(top, last, (t - peak) / (end - peak));
 }
 
+uint64_t mg__train_steps(const mg_train_options *o, uint32_t steps_per_epoch)
+{
+    return (uint64_t)fmax(1, round(o->epochs * steps_per_epoch));
+}
+
 double mg__schedule_lr(const mg_train_options *o, double base, uint64_t step,
                        uint32_t steps_per_epoch)
 {
     const double epoch = (double)(step / steps_per_epoch), warmup = (double)o->warmup;
-    const double steps = (double)o->epochs * steps_per_epoch - warmup;
+    const double steps = (double)mg__train_steps(o, steps_per_epoch) - warmup;
     const double t = step < o->warmup ? 0 : (double)(step - o->warmup);
     double lr = base;
     if (is(o->schedule, "step"))
@@ -40,6 +45,8 @@ double mg__schedule_lr(const mg_train_options *o, double base, uint64_t step,
         lr = base * pow(gamma_of(o), epoch);
     else if (is(o->schedule, "cosine"))
         lr = half_cosine(base, o->lr_min, t / steps);
+    else if (is(o->schedule, "linear"))
+        lr = base + (o->lr_min - base) * t / steps;
     else if (is(o->schedule, "one-cycle"))
         lr = one_cycle(base, t, steps);
     return step < o->warmup ? lr * ((double)step + 1) / (warmup + 1) : lr;

@@ -10,18 +10,22 @@
  * the option. */
 mg_status mg__check_options(const mg_train_options *options);
 
+/* The training's length in steps, at least 1. */
+uint64_t mg__train_steps(const mg_train_options *o, uint32_t steps_per_epoch);
+
 /* The learning rate that the schedule works on after `count` epochs: o->lr, but for "plateau" what
  * is left of it. */
 double mg__base_lr(const mg_train_options *o, const mg_epoch *history, int count);
 
 /* The learning rate of a step (0, 1, ...), base being mg__base_lr() of the epochs before it. With
- * e = step / steps_per_epoch and, for the two that go by steps, t = steps since the warm-up's end
- * of T = epochs steps_per_epoch - warmup:
+ * e = step / steps_per_epoch and, for the three that go by steps, t = steps since the warm-up's end
+ * of T = mg__train_steps() - warmup:
  *   constant, plateau   base
  *   step                base gamma^floor(e / lr_step)
  *   exponential         base gamma^floor(e)
  *   cosine              lr_min + (base - lr_min) (1 + cos(pi t / T)) / 2    (Loshchilov & Hutter
  *                       2017, eq. 5, without restarts)
+ *   linear              base + (lr_min - base) t / T
  *   one-cycle           half cosines from base / 25 up to base at t = .3 T - 1 and down to
  *                       base / 25e4 at T - 1 (Smith & Topin 2018, as PyTorch's OneCycleLR)
  * and in the warm-up's steps (step + 1) / (warmup + 1) of that. */

@@ -22,7 +22,8 @@ struct mg_trainer {
     mg_pass *pass;
     mg_evaluator *validation; /* or NULL */
 
-    uint32_t steps_per_epoch;
+    uint32_t steps_per_epoch; /* but for the last epoch, see epoch_steps() */
+    int epochs;
     uint32_t *h_order;       /* [data.count] */
     float *h_lr;             /* [steps_per_epoch] */
     mg_step_stat *h_stats;   /* [steps_per_epoch] */
@@ -46,11 +47,19 @@ void mg__epoch_order(uint32_t *order, uint32_t count, uint64_t seed, uint32_t ep
 
 /* ---- making one ---- */
 
+static uint32_t steps_for(uint32_t images, int batch) { return (images - 1) / (uint32_t)batch + 1; }
+
+int mg_train_epochs(const mg_train_options *o, uint32_t images)
+{
+    const uint32_t per_epoch = steps_for(images, o->batch);
+    return (int)((mg__train_steps(o, per_epoch) - 1) / per_epoch + 1);
+}
+
 /* What decides on the training's course has to be there. */
 static mg_status check_course(const mg_trainer *t, const mg_dataset *val)
 {
     const mg_train_options *o = &t->options;
-    const uint64_t steps = (uint64_t)o->epochs * t->steps_per_epoch;
+    const uint64_t steps = mg__train_steps(o, t->steps_per_epoch);
     const bool compares = o->patience > 0 || strcmp(o->schedule, "plateau") == 0;
     if (o->warmup >= steps && o->warmup > 0)
         return mg__fail(MG_ERR_INVALID,
@@ -108,12 +117,13 @@ mg_status mg_trainer_create(mg_trainer **out, mg_backend *backend, const mg_mode
     MG_TRY(mg__check_options(options));
     MG_TRY(mg__optimizer_read(&optimizer, options));
     MG_TRY(mg__device_data_create(&t->data, backend, model, train));
-    t->steps_per_epoch = (train->count - 1) / (uint32_t)options->batch + 1;
+    t->steps_per_epoch = steps_for(train->count, options->batch);
+    t->epochs = mg_train_epochs(options, train->count);
     MG_TRY(check_course(t, val));
     t->h_order = malloc(train->count * sizeof *t->h_order);
     t->h_lr = malloc(t->steps_per_epoch * sizeof *t->h_lr);
     t->h_stats = calloc(t->steps_per_epoch, sizeof *t->h_stats);
-    t->at.history = calloc((size_t)options->epochs, sizeof *t->at.history);
+    t->at.history = calloc((size_t)t->epochs, sizeof *t->at.history);
     if (!t->h_order || !t->h_lr || !t->h_stats || !t->at.history)
         MG_FAIL(MG_ERR_MEMORY, "out of memory for the trainer");
     MG_TRY(alloc_feed(t));
@@ -148,6 +158,22 @@ void mg_trainer_free(mg_trainer *t)
 }
 
 /* ---- running ---- */
+
+/* The steps of epoch 0, 1, ...: the last one ends where the training does. */
+static uint32_t epoch_steps(const mg_trainer *t, uint32_t epoch)
+{
+    const uint64_t before = (uint64_t)epoch * t->steps_per_epoch;
+    const bool last = epoch + 1 == (uint32_t)t->epochs;
+    return last ? (uint32_t)(mg__train_steps(&t->options, t->steps_per_epoch) - before)
+                : t->steps_per_epoch;
+}
+
+/* The images that they use. */
+static uint32_t epoch_images(const mg_trainer *t, uint32_t epoch)
+{
+    const uint64_t images = (uint64_t)epoch_steps(t, epoch) * (uint32_t)t->options.batch;
+    return images < t->data.count ? (uint32_t)images : t->data.count;
+}
 
 /* What the present epoch's learning rates start from. */
 static double base_rate(const mg_trainer *t)
@@ -185,7 +211,7 @@ out:
 /* How many steps to enqueue before the next look: one at first, then by the clock. */
 static uint32_t chunk_steps(const mg_trainer *t)
 {
-    const uint32_t left = t->steps_per_epoch - t->at.cursor / (uint32_t)t->options.batch;
+    const uint32_t left = epoch_steps(t, t->at.epoch) - t->at.cursor / (uint32_t)t->options.batch;
     double want = t->seconds_per_step > 0 ? CHUNK_SECONDS / t->seconds_per_step : 1;
     if (t->options.max_steps) want = fmin(want, (double)(t->options.max_steps - t->at.step));
     return want >= left ? left : want < 1 ? 1 : (uint32_t)want;
@@ -221,26 +247,26 @@ static void report_progress(const mg_trainer *t, const mg_train_hooks *hooks)
     const double seen = t->at.cursor, rate = seen / t->at.epoch_seconds;
     const uint32_t batch = (uint32_t)t->options.batch;
     const mg_progress progress = {.epoch = (int)t->at.epoch + 1,
-                                  .epochs = t->options.epochs,
+                                  .epochs = t->epochs,
                                   .step = (t->at.cursor + batch - 1) / batch,
-                                  .steps = t->steps_per_epoch,
+                                  .steps = epoch_steps(t, t->at.epoch),
                                   .loss = t->at.epoch_loss / seen,
                                   .accuracy = (double)t->at.epoch_correct / seen,
                                   .images_per_sec = rate,
-                                  .eta_seconds = (t->data.count - seen) / rate};
+                                  .eta_seconds = (epoch_images(t, t->at.epoch) - seen) / rate};
     hooks->progress(hooks->user, &progress);
 }
 
 /* Validates, and puts the epoch into the history. */
 static mg_status end_epoch(mg_trainer *t)
 {
-    const double count = t->data.count, start = mg__seconds();
+    const double count = epoch_images(t, t->at.epoch), start = mg__seconds();
     mg_epoch e = {.epoch = (int)t->at.epoch + 1,
                   .loss = t->at.epoch_loss / count,
                   .accuracy = (double)t->at.epoch_correct / count,
                   .val_loss = NAN,
                   .val_accuracy = NAN,
-                  .lr = learning_rate(t, base_rate(t), t->steps_per_epoch - 1),
+                  .lr = learning_rate(t, base_rate(t), epoch_steps(t, t->at.epoch) - 1),
                   .images_per_sec = count / t->at.epoch_seconds};
     if (t->validation) {
         uint32_t correct;
@@ -273,7 +299,7 @@ static mg_status run_steps(mg_trainer *t, const mg_train_hooks *hooks)
 {
     mg_status st;
     MG_TRY(begin_epoch(t));
-    while (t->at.cursor < t->data.count && !at_max_steps(t)) {
+    while (t->at.cursor < epoch_images(t, t->at.epoch) && !at_max_steps(t)) {
         if (hooks && hooks->stop && hooks->stop(hooks->user))
             MG_FAIL(MG_ERR_INTERRUPTED, "interrupted in epoch %u", t->at.epoch + 1);
         const uint32_t steps = chunk_steps(t);
@@ -292,7 +318,7 @@ out:
 mg_train_end mg_trainer_end(const mg_trainer *t)
 {
     const mg_train_options *o = &t->options;
-    if (t->at.epoch >= (uint32_t)o->epochs) return MG_TRAIN_EPOCHS;
+    if (t->at.epoch >= (uint32_t)t->epochs) return MG_TRAIN_EPOCHS;
     if (at_max_steps(t)) return MG_TRAIN_MAX_STEPS;
     const int waited = mg__epochs_waited(o, t->at.history, t->at.history_count);
     return o->patience && waited >= o->patience ? MG_TRAIN_PATIENCE : MG_TRAIN_GOES_ON;
@@ -303,7 +329,7 @@ mg_status mg_trainer_run(mg_trainer *t, const mg_train_hooks *hooks)
     mg_status st = MG_OK;
     while (mg_trainer_end(t) == MG_TRAIN_GOES_ON) {
         MG_TRY(run_steps(t, hooks));
-        if (t->at.cursor < t->data.count) break; /* max_steps */
+        if (t->at.cursor < epoch_images(t, t->at.epoch)) break; /* max_steps */
         MG_TRY(end_epoch(t));
         if (hooks && hooks->epoch)
             MG_TRY(hooks->epoch(hooks->user, &t->at.history[t->at.history_count - 1]));
@@ -369,11 +395,19 @@ static mg_status check_state(const mg_trainer *t, const mg_train_state *s)
         if (!s->slots[i] != !t->pass->update.slots[i])
             return mg__fail(MG_ERR_MISMATCH, "the saved state is another optimizer's, not %s's",
                             t->options.optimizer);
-    if (s->cursor >= t->data.count || s->cursor % (uint32_t)t->options.batch)
+    const uint32_t images = epoch_images(t, s->epoch);
+    if (s->cursor >= images || s->cursor % (uint32_t)t->options.batch)
         return mg__fail(
             MG_ERR_MISMATCH,
             "the saved state stands at image %u, which does not fit %u images in batches of %d",
-            s->cursor, t->data.count, t->options.batch);
+            s->cursor, images, t->options.batch);
+    const uint64_t step =
+        (uint64_t)s->epoch * t->steps_per_epoch + s->cursor / (uint32_t)t->options.batch;
+    if (s->epoch < (uint32_t)t->epochs && s->step != step)
+        return mg__fail(MG_ERR_MISMATCH,
+                        "the saved state has done %llu steps, not the %llu up to its place: its "
+                        "last epoch was a shorter one, after which there is no going on",
+                        (unsigned long long)s->step, (unsigned long long)step);
     if (s->history_count != (int)s->epoch || s->best_epoch < 0 || s->best_epoch > s->history_count)
         return mg__fail(MG_ERR_MISMATCH, "the saved state's history does not fit its %u epochs",
                         s->epoch);
@@ -385,7 +419,7 @@ mg_status mg_trainer_restore(mg_trainer *t, const mg_train_state *s)
     mg_status st;
     mg_epoch *history = NULL;
     MG_TRY(check_state(t, s));
-    const int room = s->history_count + t->options.epochs;
+    const int room = s->history_count + t->epochs;
     MG_TRY(copy_history(&history, s->history, s->history_count, room));
     MG_TRY(mg_trainer_set_params(t, s->params));
     for (int i = 0; i < MG_COUNT_OF(s->slots); i++)
