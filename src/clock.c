@@ -1,9 +1,19 @@
 #include "clock.h"
 #include <time.h>
 
-double mg__seconds(void)
+static double seconds_of(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double mg__seconds(void) { return seconds_of(CLOCK_MONOTONIC); }
+
+double mg__process_seconds(void)
+{
+    static double beginning;
+    const double now = mg__seconds();
+    if (beginning == 0) beginning = now - seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    return now - beginning;
 }

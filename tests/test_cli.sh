@@ -20,10 +20,10 @@ run "$program" --version
 exits 0 '^mnist_gpu [0-9]'
 run "$program" --help
 exits 0 '^Usage: mnist_gpu COMMAND'
-for command in train eval predict plot grid features summary recipes bench check info data; do
+for command in train eval predict plot grid features summary recipes speedrun bench check info data; do
     check "--help lists $command" grep -q "^  $command " out
 done
-for command in train eval predict plot grid features summary recipes bench check info data; do
+for command in train eval predict plot grid features summary recipes speedrun bench check info data; do
     for flag in --help -h; do
         run "$program" "$command" $flag
         exits 0 "^Usage: mnist_gpu $command"
@@ -276,9 +276,9 @@ exits 0 '"published": "98.72 % (validation)"'
 run "$program" recipes
 exits 0 '^keras-lenet5: .* 98.72 %'
 recipes=$(sed -n 's/^\([a-z0-9-]*\): .*/\1/p' out)
-check "six recipes" [ "$(echo "$recipes" | wc -l)" = 6 ]
+check "seven recipes" [ "$(echo "$recipes" | wc -l)" = 7 ]
 for recipe in $recipes; do
-    run "$program" train --recipe "$recipe" --data tiny --device cpu --limit 8 --batch 2 --epochs 1 \
+    run "$program" train --recipe "$recipe" --data tiny --device cpu --limit 8 --batch 2 --epochs 1 --warmup 0 \
         --quiet --out "of-$recipe"
     exits 0
     check "options override the recipe" grep -q '"batch": 2,' "of-$recipe/config.json"
@@ -289,6 +289,30 @@ run "$program" train --recipe keras-lenet --out no
 exits 2 'no recipe "keras-lenet" (nearest: keras-lenet5; known: go-lenet'
 run "$program" train --recipe go-lenet --resume a
 exits 2 'cannot be changed with --resume'
+
+# ---- speedrun ----
+
+speedrun() {
+    run "$program" speedrun --data tiny --model tiny.net --device cpu --batch 8 --lr 0.001 --warmup 3 \
+        --epochs 1.4 "$@"
+}
+run "$program" speedrun --help
+exits 0 '--batch N .*\[256\]'
+speedrun --seeds 3 --seed 7
+exits 0 '^training loop: mean [0-9.]* s, median .*; 18 steps$'
+check "a line for each seed" [ "$(grep -c '^ *[789]  *[0-9.]* %  *[0-9.]*  *[0-9.]*  *[0-9.]*$' out)" = 3 ]
+check "the process" grep -q '^process:  *[0-9.]* s from its start' out
+check "nothing on stderr" [ ! -s err ]
+speedrun --seeds 2 --json
+exits 0 '"reached": [012],'
+correct=$(sed -n 's/.*"correct": \([0-9]*\),/\1/p' out | tail -n 1)
+run "$program" train --recipe speedrun --data tiny --model tiny.net --device cpu --batch 8 --lr 0.001 \
+    --warmup 3 --epochs 1.4 --seed 2 --quiet --out of-seed-2
+exits 0 "^test: .* ($correct of 20)"
+speedrun --warmup 18
+exits 2 "seed 1: warmup: expected less than the training's 18 steps"
+speedrun --normalize raw
+exits 2 'unknown option "--normalize"'
 
 # ---- going on ----
 

@@ -24,6 +24,7 @@ mg_status cmd_grid(int argc, char **argv);
 mg_status cmd_features(int argc, char **argv);
 mg_status cmd_summary(int argc, char **argv);
 mg_status cmd_recipes(int argc, char **argv);
+mg_status cmd_speedrun(int argc, char **argv);
 mg_status cmd_check(int argc, char **argv);
 mg_status cmd_bench(int argc, char **argv);
 mg_status cmd_info(int argc, char **argv);
@@ -50,6 +51,8 @@ mg_status cli_print_json(json_t *root);
 /* A number, or null where it is not finite; text, made readable where it is not UTF-8. */
 json_t *cli_json_number(double value);
 json_t *cli_json_text(const char *text);
+/* What `mnist_gpu info` says of CUDA, a line each, if that is the backend's; else NULL. */
+mg_status cli_cuda_json(json_t **out, const mg_backend *backend);
 
 /* A trained network: model, weights, and where they came from. */
 typedef struct cli_network {

@@ -168,28 +168,11 @@ static json_t *memory_json(const mg_backend *backend)
                                 : json_null();
 }
 
-/* The lines of `mnist_gpu info` about CUDA, where that is what was measured; else null. */
-static mg_status cuda_json(json_t **out, const mg_backend *backend)
-{
-    char *text = NULL;
-    *out = NULL;
-    if (strcmp(mg_backend_name(backend), "cuda")) return MG_OK;
-    const mg_status st = mg_backend_cuda_info(&text);
-    if (st) return st;
-    *out = json_array();
-    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
-        *end = 0;
-        json_array_append_new(*out, cli_json_text(line));
-    }
-    free(text);
-    return MG_OK;
-}
-
 static mg_status print_json(const bench_args *a, const mg_model *model, const mg_backend *backend,
                             double peak, json_t *results)
 {
     json_t *cuda;
-    const mg_status st = cuda_json(&cuda, backend);
+    const mg_status st = cli_cuda_json(&cuda, backend);
     if (st) return st;
     return cli_print_json(
         json_pack("{s:s, s:s, s:s, s:s, s:o?, s:o, s:I, s:s, s:s?, s:s, s:o, s:o, s:O}", "version",

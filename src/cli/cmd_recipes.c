@@ -23,9 +23,11 @@ mg_status cmd_recipes(int argc, char **argv)
     const cli_syntax syntax = {
         .command = "recipes",
         .arguments = "",
-        .about = "Lists the recipes of train --recipe: each does the training of a system that "
-                 "this program follows, with its model, optimizer, loss and normalisation. "
-                 "Options that are given beside --recipe override it.",
+        .about =
+            "Lists the recipes of train --recipe: each does the training of a system that "
+            "this program follows, with its model, optimizer, loss and normalisation; speedrun "
+            "is its own. "
+            "Options that are given beside --recipe override it.",
         .options = options,
         .option_count = MG_COUNT_OF(options),
     };

@@ -1,6 +1,7 @@
 /* mnist_gpu: finds the command, runs it, and turns its status into the exit code. */
 #define _POSIX_C_SOURCE 200809L /* O_RDONLY, fcntl */
 #include "cli.h"
+#include "clock.h"
 #include "io/json.h"
 #include "options.h"
 #include "signals.h"
@@ -27,6 +28,8 @@ static const struct command {
     {"features", cmd_features, "draw the feature maps of a picture, and the filters"},
     {"summary", cmd_summary, "show a model's layers, their work and memory, and the training step"},
     {"recipes", cmd_recipes, "list the trainings of other systems that train can repeat"},
+    {"speedrun", cmd_speedrun,
+     "train to 99 % in the fewest seconds, with one seed after the other"},
     {"check", cmd_check, "check this machine's GPU or CPU against the reference, op by op"},
     {"bench", cmd_bench, "time a training step and its stages"},
     {"info", cmd_info, "show version, features, CPU and GPUs"},
@@ -119,6 +122,7 @@ static int exit_code(mg_status st)
 
 int main(int argc, char **argv)
 {
+    mg__process_seconds();
     signals_begin();
     fill_standard_descriptors();
     setlocale(LC_CTYPE, ""); /* for the bars; numbers stay in the C locale */

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 mg_status cli_network_load(cli_network *out, const char *run_or_file, const char *model)
 {
@@ -72,6 +73,22 @@ json_t *cli_json_text(const char *text)
 }
 
 json_t *cli_json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+mg_status cli_cuda_json(json_t **out, const mg_backend *backend)
+{
+    char *text = NULL;
+    *out = NULL;
+    if (strcmp(mg_backend_name(backend), "cuda")) return MG_OK;
+    const mg_status st = mg_backend_cuda_info(&text);
+    if (st) return st;
+    *out = json_array();
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = 0;
+        json_array_append_new(*out, cli_json_text(line));
+    }
+    free(text);
+    return MG_OK;
+}
 
 mg_status cli_print_json(json_t *root)
 {

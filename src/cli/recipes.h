@@ -1,4 +1,5 @@
-/* Recipes: the trainings of the systems that this program follows, as options of `train`. */
+/* Recipes: the trainings of the systems that this program follows, and its fastest one, as options
+ * of `train`. */
 #ifndef CLI_RECIPES_H
 #define CLI_RECIPES_H
 
@@ -12,9 +13,12 @@ typedef struct cli_recipe {
 
 const cli_recipe *cli_recipe_at(int index); /* NULL past the last */
 
-/* Puts the options of the last --recipe in argv before all others, so that what is typed overrides
- * them. *out: malloc'd, [*out_argc]; *words: what the new ones point into; the caller frees both.
+/* Puts the recipe's options before argv's, so that what is typed overrides them. name: NULL for
+ * none. *out: malloc'd, [*out_argc]; *words: what the new ones point into; the caller frees both.
  * MG_ERR_INVALID: no such recipe. */
+mg_status cli_recipe_prepend(char ***out, int *out_argc, char **words, const char *name, int argc,
+                             char **argv);
+/* The same with the recipe that the last --recipe in argv names. */
 mg_status cli_recipe_expand(char ***out, int *out_argc, char **words, int argc, char **argv);
 
 #endif
