@@ -42,7 +42,7 @@ static mg_status check_module(const mg_cuda_module_api *api, const char *path)
 
 /* *api stays NULL on failure, with the reason as the message. The module is never unloaded: CUDA
  * libraries do not like that, and the process ends soon after. */
-static mg_status load_module(const mg_cuda_module_api **api)
+mg_status mg__cuda_module(const mg_cuda_module_api **api)
 {
     static const mg_cuda_module_api *loaded;
     if (loaded) {
@@ -73,7 +73,7 @@ static mg_status open_cuda(mg_backend **out, int device)
 {
     const mg_cuda_module_api *api = NULL;
     char reason[200] = "";
-    const mg_status st = load_module(&api);
+    const mg_status st = mg__cuda_module(&api);
     if (st) return st;
     assert(api);
     const int count = api->device_count(reason, sizeof reason);
@@ -88,7 +88,7 @@ mg_status mg_backend_cuda_info(char **out)
 {
     char text[4096] = "";
     const mg_cuda_module_api *api = NULL;
-    if (load_module(&api))
+    if (mg__cuda_module(&api))
         snprintf(text, sizeof text, "CUDA: %s\n", mg_last_error());
     else
         api->info(text, sizeof text, mg__vfail);

@@ -158,4 +158,8 @@ typedef struct mg_cuda_module_api {
     void (*info)(char *text, size_t size, mg_vfail_fn *vfail);
 } mg_cuda_module_api;
 
+/* Loads the module, once; mg_backend_open does it where a GPU may be meant. *api stays NULL on
+ * failure. MG_ERR_DEVICE: the reason. (backend.c) */
+mg_status mg__cuda_module(const mg_cuda_module_api **api);
+
 #endif

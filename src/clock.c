@@ -1,4 +1,5 @@
 #include "clock.h"
+#include <assert.h>
 #include <time.h>
 
 static double seconds_of(clockid_t clock)
@@ -16,4 +17,13 @@ double mg__process_seconds(void)
     const double now = mg__seconds();
     if (beginning == 0) beginning = now - seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     return now - beginning;
+}
+
+void mg__lap(mg_laps *l, const char *name)
+{
+    const double now = mg__process_seconds();
+    assert(l->count < (int)(sizeof l->laps / sizeof *l->laps));
+    l->laps[l->count].name = name;
+    l->laps[l->count++].seconds = now - l->end;
+    l->end = now;
 }

@@ -630,6 +630,23 @@ bench --augment foo
 exits 2 'unknown kind "foo"'
 bench --device ref --batch 1
 exits 0 '^Device: reference'
+bench --json --batch 1
+exits 0 '"eager_seconds": null'
+run "$program" bench --startup --data tiny --model deep.net --device cpu --batch 40
+exits 0 '^first step done [0-9.]* s after'
+for lap in 'program loaded' 'device opened' 'images read' 'first step (' 'third step'; do
+    check "a line for $lap" grep -q "^$lap.* [0-9.]*  *[0-9.]*$" out
+done
+check "nothing of CUDA on the CPU" not grep -q '^CUDA\|^driver' out
+run "$program" bench --startup --data tiny --model deep.net --device cpu --batch 100 --json
+exits 0 '"first_step_seconds": [0-9.]*'
+check "an epoch of one step" not grep -q 'second step' out
+bench --startup
+exits 2 'no --seconds'
+bench --data tiny
+exits 2 '--data needs --startup'
+run "$program" bench --startup --batch 1,2
+exits 2 'one --batch'
 bench --model nowhere.net
 exits 1 'nowhere.net'
 run "$program" info

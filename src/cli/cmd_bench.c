@@ -1,5 +1,5 @@
 /* mnist_gpu bench: how long a training step takes, and where the time goes. */
-#include "cli.h"
+#include "bench_startup.h"
 #include "device.h"
 #include "options.h"
 #include "train/bench.h"
@@ -12,11 +12,11 @@
 enum { MAX_BATCHES = 16 };
 
 typedef struct bench_args {
-    const char *model, *device, *kernels, *optimizer, *batch_list, *augment;
+    const char *model, *device, *kernels, *optimizer, *batch_list, *augment, *data;
     int batches[MAX_BATCHES], batch_count, threads;
     double seconds;
     mg_augmentation augmentation;
-    bool json;
+    bool json, startup;
 } bench_args;
 
 /* "32,128" */
@@ -52,20 +52,31 @@ static mg_status parse(bench_args *a, int argc, char **argv)
         CLI_OPT_TEXT("augment", "KINDS", &a->augment, "as of train [none]"),
         CLI_OPT_DOUBLE("seconds", "S", &a->seconds, 0, 3600, CLI_CLOSED,
                        "how long to measure steps, and as long again stages"),
+        CLI_OPT_FLAG("startup", &a->startup,
+                     "not that, but the way from the start of this process to the first steps of a "
+                     "training on real images, and what it is made of"),
+        CLI_OPT_TEXT("data", "DIR|mnist|synth", &a->data, "of --startup, as of train"),
         CLI_OPT_FLAG("json", &a->json, "print JSON"),
     };
     const cli_syntax syntax = {
         .command = "bench",
         .arguments = "",
         .about = "Times the training step of a model on images that are made up and lie on the "
-                 "device: steps as training runs them, then each stage alone. Every time is the "
-                 "median of many.",
+                 "device: steps as training runs them (on a GPU as CUDA graphs of many steps, and "
+                 "for comparison as a graph for each and without graphs), then each stage alone. "
+                 "Every time is the median of many.",
         .options = options,
         .option_count = MG_COUNT_OF(options),
     };
     mg_status st = cli_parse(&syntax, argc, argv, NULL);
     if (!st && a->augment) st = mg_augmentation_parse(&a->augmentation, a->augment);
-    return st ? st : read_batches(a);
+    if (!st) st = read_batches(a);
+    if (!st && a->data && !a->startup)
+        st = mg__fail(MG_ERR_INVALID, "bench: --data needs --startup; see mnist_gpu bench --help");
+    if (!st && a->startup && (a->batch_count > 1 || cli_given(&syntax, "seconds")))
+        st = mg__fail(MG_ERR_INVALID,
+                      "bench: --startup happens once: with one --batch and no --seconds");
+    return st;
 }
 
 /* FLOP/s that the device can reach; NaN if it does not say. */
@@ -108,9 +119,18 @@ static void print_stages(const mg_bench *b, double peak)
         printf("\n");
     }
     printf("%-*s%12.1f\n", width, "sum", 1e6 * all);
-    printf("%-*s%12.1f%10.1f%8s", width, "step", 1e6 * b->step.median, 1e6 * b->step.p90, "");
-    print_rate(b->flops, b->step.median, peak);
-    printf("\n");
+    const struct {
+        const char *name;
+        const mg_bench_time *time;
+    } ways[] = {
+        {"step", &b->step}, {"step, a graph each", &b->single}, {"step, no graph", &b->eager}};
+    for (int i = 0; i < MG_COUNT_OF(ways); i++) {
+        const mg_bench_time *t = ways[i].time;
+        if (!t->samples) continue;
+        printf("%-*s%12.1f%10.1f%8s", width, ways[i].name, 1e6 * t->median, 1e6 * t->p90, "");
+        print_rate(b->flops, t->median, peak);
+        printf("\n");
+    }
 }
 
 static void print_bench(const mg_bench *b, double peak)
@@ -136,8 +156,10 @@ static void print_head(const bench_args *a, const mg_model *model, const mg_back
 
 /* ---- for programs ---- */
 
+/* null if nothing was measured */
 static json_t *time_json(const mg_bench_time *t)
 {
+    if (!t->samples) return json_null();
     return json_pack("{s:o, s:o, s:o, s:i, s:i}", "median", cli_json_number(t->median), "min",
                      cli_json_number(t->min), "p90", cli_json_number(t->p90), "samples", t->samples,
                      "repeats", t->repeats);
@@ -153,12 +175,13 @@ static json_t *bench_json(const mg_bench *b, double peak)
                               json_pack("{s:s, s:I, s:o}", "name", s->name, "flops",
                                         (json_int_t)s->flops, "seconds", time_json(&s->time)));
     }
-    return json_pack("{s:i, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "batch", b->batch, "flops",
-                     (json_int_t)b->flops, "launches", b->launches, "images_per_sec",
+    return json_pack("{s:i, s:I, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "batch", b->batch,
+                     "flops", (json_int_t)b->flops, "launches", b->launches, "images_per_sec",
                      cli_json_number(b->batch / seconds), "seconds_per_60000",
                      cli_json_number(60000 * seconds / b->batch), "flops_per_sec",
                      cli_json_number(rate), "of_peak", cli_json_number(rate / peak), "seconds",
-                     time_json(&b->step), "stages", stages);
+                     time_json(&b->step), "single_graph_seconds", time_json(&b->single),
+                     "eager_seconds", time_json(&b->eager), "stages", stages);
 }
 
 /* Bytes of device memory at most, or null where the device does not count them. */
@@ -184,15 +207,21 @@ static mg_status print_json(const bench_args *a, const mg_model *model, const mg
                   "device_memory", memory_json(backend), "results", results));
 }
 
+static mg_train_options train_options(const bench_args *a, int batch)
+{
+    mg_train_options options = mg_train_options_default();
+    options.batch = batch;
+    snprintf(options.optimizer, sizeof options.optimizer, "%s", a->optimizer);
+    options.augment = a->augmentation;
+    return options;
+}
+
 /* One batch size: printed at once for people, added to `results` for programs. */
 static mg_status run_batch(const bench_args *a, const mg_model *model, mg_backend *backend,
                            double peak, int batch, json_t *results)
 {
     mg_bench *bench = NULL;
-    mg_train_options options = mg_train_options_default();
-    options.batch = batch;
-    snprintf(options.optimizer, sizeof options.optimizer, "%s", a->optimizer);
-    options.augment = a->augmentation;
+    const mg_train_options options = train_options(a, batch);
     const mg_status st = mg__bench_run(&bench, backend, model, &options, a->seconds);
     if (st) return mg__fail_in(st, "batch %d", batch);
     if (a->json)
@@ -218,6 +247,16 @@ mg_status cmd_bench(int argc, char **argv)
     double peak;
     MG_TRY(parse(&a, argc, argv));
     MG_TRY(mg_model_load(&model, a.model));
+    if (a.startup) {
+        const mg_train_options options = train_options(&a, a.batches[0]);
+        st = bench_startup(model, &options,
+                           &(bench_startup_args){.device = a.device,
+                                                 .data = a.data,
+                                                 .threads = a.threads,
+                                                 .kernels = a.kernels,
+                                                 .json = a.json});
+        goto out;
+    }
     MG_TRY(cli_open_device(&backend, a.device, a.threads, a.kernels));
     MG_TRY(find_peak(&peak, backend));
     if (!a.json) print_head(&a, model, backend, peak);

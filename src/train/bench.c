@@ -1,5 +1,4 @@
 #include "train/bench.h"
-#include "clock.h"
 #include "philox.h"
 #include "train/augment.h"
 #include "train/evaluate.h"
@@ -16,6 +15,7 @@ enum { MIN_SAMPLES = 5, MAX_SAMPLES = 1000, MAX_IMAGES = 60000, MAX_PIXELS = 64 
 
 /* Something that is timed again and again. */
 typedef struct meter {
+    mg_status (*time)(struct meter *m, mg_timing *out); /* `repeats` runs, one of the three below */
     mg_backend *backend;
     mg_recording **recording;
     mg_enqueue_fn *fn;
@@ -169,11 +169,40 @@ static mg_status rewind_pass(bench_run *r)
     return mg__pass_seek(r->pass, r->seed, 0, 0, r->data.count, 0);
 }
 
+static mg_status time_as_training(meter *m, mg_timing *out)
+{
+    return m->backend->ops->time(m->backend, m->recording, m->fn, m->ctx, m->repeats, out);
+}
+
+/* The repeats that a recording is asked for one by one cannot be in one graph. */
+static mg_status time_singly(meter *m, mg_timing *out)
+{
+    mg_status st;
+    const mg_backend_ops *ops = m->backend->ops;
+    const double start = mg__seconds();
+    for (int i = 0; i < m->repeats; i++)
+        MG_TRY(ops->repeat(m->backend, m->recording, m->fn, m->ctx, 1));
+    MG_TRY(ops->sync(m->backend));
+    *out = (mg_timing){.seconds = mg__seconds() - start};
+out:
+    return st;
+}
+
+static mg_status time_eagerly(meter *m, mg_timing *out)
+{
+    mg_status st;
+    const double start = mg__seconds();
+    for (int i = 0; i < m->repeats; i++) MG_TRY(m->fn(m->ctx));
+    MG_TRY(m->backend->ops->sync(m->backend));
+    *out = (mg_timing){.seconds = mg__seconds() - start};
+out:
+    return st;
+}
+
 static mg_status take_sample(meter *m)
 {
     mg_timing t;
-    const mg_status st =
-        m->backend->ops->time(m->backend, m->recording, m->fn, m->ctx, m->repeats, &t);
+    const mg_status st = m->time(m, &t);
     if (st) return st;
     m->seconds[m->count++] = t.seconds / m->repeats;
     m->launches = t.launches;
@@ -238,20 +267,37 @@ out:
     return st;
 }
 
+static mg_status measure_step_as(bench_run *r, meter *m, mg_bench_time *out, double seconds)
+{
+    mg_status st;
+    MG_TRY(size_samples(r, m, STEP_SAMPLE, r->steps));
+    MG_TRY(measure(r, &m, 1, seconds));
+    *out = read_meter(m);
+out:
+    return st;
+}
+
 static mg_status measure_step(bench_run *r, mg_bench *b, double seconds)
 {
     mg_status st;
+    mg_recording *single = NULL;
     meter *m = malloc(sizeof *m);
     if (!m) return mg__fail(MG_ERR_MEMORY, "out of memory for the measurements");
-    *m = (meter){.backend = r->backend,
+    *m = (meter){.time = time_as_training,
+                 .backend = r->backend,
                  .recording = &r->pass->recording,
                  .fn = mg__step_enqueue,
                  .ctx = r->pass};
-    MG_TRY(size_samples(r, m, STEP_SAMPLE, r->steps));
-    MG_TRY(measure(r, &m, 1, seconds));
-    b->step = read_meter(m);
+    MG_TRY(measure_step_as(r, m, &b->step, seconds));
     b->launches = m->launches;
+    if (!b->launches) goto out; /* no GPU: there is one way only */
+    m->time = time_singly;
+    m->recording = &single;
+    MG_TRY(measure_step_as(r, m, &b->single, seconds));
+    m->time = time_eagerly;
+    MG_TRY(measure_step_as(r, m, &b->eager, seconds));
 out:
+    r->backend->ops->recording_free(r->backend, single);
     free(m);
     return st;
 }
@@ -275,6 +321,7 @@ static mg_status measure_stages(bench_run *r, mg_bench *b, double seconds)
         stage_run *s = &r->stages[i];
         s->pass = r->pass;
         s->stage = &r->pass->plan[i];
+        s->meter.time = time_as_training;
         s->meter.backend = r->backend;
         s->meter.recording = &s->recording;
         s->meter.fn = enqueue_stage;
@@ -320,4 +367,51 @@ void mg__bench_free(mg_bench *b)
     if (!b) return;
     free(b->stages);
     free(b);
+}
+
+/* ---- start-up ---- */
+
+/* The lap ends when the device is done. */
+static mg_status end_lap(mg_laps *laps, const bench_run *r, const char *name)
+{
+    const mg_status st = r->backend->ops->sync(r->backend);
+    if (!st) mg__lap(laps, name);
+    return st;
+}
+
+static mg_status run_startup(mg_laps *laps, bench_run *r, const mg_dataset *set,
+                             const mg_train_options *options)
+{
+    static const char *const steps[] = {MG_LAP_FIRST_STEP, "second step (GPU: recorded as a graph)",
+                                        "third step"};
+    mg_status st;
+    mg_optimizer_spec optimizer;
+    r->steps = (int)((set->count - 1) / (uint32_t)options->batch + 1);
+    MG_TRY(mg__optimizer_read(&optimizer, options));
+    MG_TRY(mg__device_data_create(&r->data, r->backend, r->model, set));
+    MG_TRY(end_lap(laps, r, "images to the device"));
+    MG_TRY(make_feed(r));
+    MG_TRY(
+        mg__augment_ranges(&r->feed.augment, &options->augment, mg__model_input(r->model)->shape));
+    MG_TRY(mg__net_create(&r->net, r->backend, r->model));
+    MG_TRY(init_params(r));
+    MG_TRY(end_lap(laps, r, "order of images, initial weights"));
+    MG_TRY(mg__pass_create(&r->pass, r->net, options->batch, &r->feed, &optimizer, true));
+    MG_TRY(end_lap(laps, r, "memory, plan (GPU: library handles)"));
+    MG_TRY(rewind_pass(r));
+    for (int i = 0; i < MG_COUNT_OF(steps) && i < r->steps; i++) {
+        MG_TRY(mg__pass_run(r->pass, 1));
+        MG_TRY(end_lap(laps, r, steps[i]));
+    }
+out:
+    return st;
+}
+
+mg_status mg__bench_startup(mg_laps *laps, mg_backend *backend, const mg_model *model,
+                            const mg_dataset *set, const mg_train_options *options)
+{
+    bench_run run = {.backend = backend, .model = model, .seed = options->seed};
+    const mg_status st = run_startup(laps, &run, set, options);
+    free_run(&run);
+    return st;
 }

@@ -86,8 +86,15 @@ same predict-ref predict-cuda
 run "$program" bench --device cuda --model small --batch 4 --seconds 0
 exits 0 '^Device: CUDA stand-in'
 check "every stage was timed" grep -q '^conv1 backward  *[0-9]' out
+check "a graph for each step" grep -q '^step, a graph each  *[0-9]' out
+check "no graph" grep -q '^step, no graph  *[0-9]' out
 check "memory" grep -q '^Memory of the device: [0-9.]* MB at most' out
 check "the log says it too" grep -q 'memory: [0-9.]* MB of the device at most' "cuda-$1/log.txt"
+
+run "$program" bench --startup --device cuda --model small --data tiny --batch 4
+exits 0 '^CUDA module and libraries loaded  *[0-9.]*  *[0-9.]*$'
+run "$program" speedrun --device cuda --model small --data tiny --batch 50 --warmup 1 --seeds 1 --json
+exits 0 '"GPU 0: CUDA stand-in'
 
 # ---- libraries: loaded by the first op that needs them ----
 
