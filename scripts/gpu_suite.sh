@@ -8,12 +8,15 @@ usage() {
 Usage: scripts/gpu_suite.sh [--standin BUILD] OUT
 
 On a machine with an NVIDIA GPU: builds the program and its tests for that GPU, runs the tests, the
-checks against the CPU, NVIDIA's compute-sanitizer, trainings of 5 and 30 epochs and the benchmark.
-Ends within ten minutes. A step that fails does not hide the others; each leaves OUT/<step>.log, all
-together OUT/results.json, and a table comes last. Exit status: 0 all passed, 1 some failed, 77 no GPU.
+checks against the CPU, NVIDIA's compute-sanitizer, trainings of 5 and 30 epochs, the benchmark, the
+start-up in parts, the speedrun over 20 seeds, and a short comparison with PyTorch where there is one
+(the whole of it: scripts/bench/gpu_vs_pytorch.sh). Ends within ten minutes. A step that fails does
+not hide the others; each leaves OUT/<step>.log, all together OUT/results.json, and a table comes
+last. Exit status: 0 all passed, 1 some failed, 77 no GPU.
 
 MNIST_GPU_DATA     MNIST, if it is not where the program looks for it
 MNIST_GPU_WHEELS   CUDA and cuDNN from NVIDIA's Python wheels: a folder site-packages/nvidia
+PYTHON             a Python that has PyTorch for CUDA [python3]
 CMAKE_PREFIX_PATH  where jansson, stb, zlib and cmocka are, if not in the system's folders
 
 --standin BUILD    a rehearsal without a GPU: the programs of that build on the CPU's stand-in for
@@ -163,8 +166,40 @@ for epochs in 5 30; do
 done
 
 bench=("$program" bench --device cuda --json)
-if [ -n "$standin" ]; then bench+=(--model lenet-valid --batch 2 --seconds 0); fi
+if [ -n "$standin" ]; then bench+=(--model lenet-valid --batch 1 --seconds 0); fi
 step bench 60 sh -c "\"\$@\" >'$out/bench.json'" sh "${bench[@]}"
+
+startup=("$program" bench --startup --device cuda --json)
+if [ -n "$standin" ]; then startup+=(--model lenet-valid --batch 2); fi
+step startup 30 sh -c "\"\$@\" >'$out/startup.json'" sh "${startup[@]}"
+if passed startup; then
+    last_note "first step after $(sed -n 's/.*"first_step_seconds": \([0-9.]*\).*/\1/p' "$out/startup.json") s"
+fi
+
+speedrun=("$program" speedrun --device cuda --seeds 20 --json)
+if [ -n "$standin" ]; then
+    speedrun+=(--seeds 2 --model lenet-valid --batch 2 --epochs 0.04 --warmup 0)
+fi
+step speedrun 60 sh -c "\"\$@\" >'$out/speedrun.json'" sh "${speedrun[@]}"
+# mean NAME: of these figures of the speedrun.
+mean() { sed -n "/^  \"$1\": {/,/}/s/.*\"mean\": \([0-9.]*\).*/\1/p" "$out/speedrun.json"; }
+if passed speedrun; then
+    accuracy=$(mean accuracy)
+    last_note "accuracy $accuracy, training loop $(mean loop_seconds) s, means"
+    if [ -z "$standin" ] && ! awk "BEGIN { exit !($accuracy >= 0.99) }"; then
+        judge "mean accuracy $accuracy is below 0.99"
+    fi
+fi
+
+python=${PYTHON:-python3}
+if [ -n "$standin" ]; then
+    add pytorch skipped 0 "a rehearsal: it needs a GPU"
+elif ! "$python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
+    add pytorch skipped 0 "$python has no PyTorch that finds the GPU"
+else
+    step pytorch 120 scripts/bench/gpu_vs_pytorch.sh --rounds 1 --seconds 0.5 --modes eager,graph \
+        --program "$program" --python "$python" --out "$out/pytorch.json"
+fi
 
 # ---- results ----
 
@@ -195,7 +230,9 @@ gpu() {
         printf '    {"step": "%s", "verdict": "%s", "seconds": %d, "note": %s}%s\n' "${names[i]}" \
             "${verdicts[i]}" "${seconds[i]}" "$(quote "${notes[i]}")" "$([ "$i" = $((${#names[@]} - 1)) ] || echo ,)"
     done
-    printf '  ],\n  "check": %s,\n  "bench": %s\n}\n' "$(whole check)" "$(whole bench)"
+    printf '  ]'
+    for name in check bench startup speedrun pytorch; do printf ',\n  "%s": %s' $name "$(whole $name)"; done
+    printf '\n}\n'
 } >"$out/results.json"
 
 printf '\n%s, driver %s\n%-12s %-8s %7s\n' "$(gpu name)" "$(gpu driver_version)" step verdict seconds

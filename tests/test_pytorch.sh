@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# PyTorch computes the golden values; and weights go from here to PyTorch and back, where both count
-# the same number of right answers. Usage: test_pytorch.sh PROGRAM
+# PyTorch computes the golden values; weights go from here to PyTorch and back, where both count the
+# same number of right answers; and the comparison of speeds is rehearsed. Usage: test_pytorch.sh PROGRAM
 # Needs a Python with PyTorch, in $PYTHON or where it usually is.
 set -u
 [ $# = 1 ] || { echo "usage: $0 PROGRAM" >&2; exit 2; }
@@ -73,3 +73,16 @@ for model in lenet5 normed.net; do
     "$program" eval --model $model saved.safetensors >log 2>&1 || fail eval
     same_counts "$model, trained by PyTorch" "$theirs" "$(program_count)"
 done
+
+# Speed on a GPU, rehearsed on the CPU; the figures mean nothing here.
+versus=$scripts/../bench/gpu_vs_pytorch.sh
+"$versus" --device cpu --program "$program" --python "$python" --rounds 1 --seconds 0.01 \
+    --out "$work/versus.json" mlp-512:64 >log 2>&1 || fail gpu_vs_pytorch.sh
+grep -q '^PyTorch  *eager  *[0-9.]*  *[0-9.]*  *[0-9]* ' log || fail "PyTorch's line"
+grep -q '^mnist_gpu  *no GPU .* 1.00' log || fail "the program's line"
+grep -q '"torch": "[0-9.]*' versus.json || fail "the versions"
+if ! nvidia-smi >/dev/null 2>&1; then
+    code=0
+    "$versus" --out "$work/nothing.json" >log 2>&1 || code=$?
+    { [ $code = 77 ] && grep -q '^skipped: no NVIDIA GPU' log && [ ! -e nothing.json ]; } || fail "skipping"
+fi

@@ -121,6 +121,26 @@ def adam(torch, kind, parameters):
     return torch.optim.Adam(parameters, lr=1e-3, **{kind: True})
 
 
+def made_up(torch):
+    """As many images as MNIST's training set has, with about as much ink; their labels."""
+    x = torch.rand(IMAGES, 1, 28, 28).mul_(5).sub_(4).relu_().sub_(0.1307).div_(0.3081)
+    return x, torch.randint(0, 10, (IMAGES,))
+
+
+def measure(seconds_for, batch, warmup, seconds, images=None):
+    """The rate of seconds_for(steps): the median of rounds that take so many seconds together."""
+    half = max(1, warmup // 2)
+    seconds_for(half)
+    step = seconds_for(half) / half
+    steps = max(1, images // batch if images else int(seconds / 10 / step))
+    rounds = []
+    while len(rounds) < 3 or sum(rounds) < seconds:
+        rounds.append(seconds_for(steps))
+    rate = steps * batch / statistics.median(rounds)
+    return {"images_per_sec": round(rate, 1), "seconds_per_60000": round(60000 / rate, 6),
+            "best_images_per_sec": round(steps * batch / min(rounds), 1), "rounds": len(rounds)}
+
+
 def main():
     o = options()
     # These are read when PyTorch is loaded.
@@ -138,9 +158,7 @@ def main():
     torch.backends.mkldnn.enabled = o.mkldnn == "on"
     torch.manual_seed(1)
 
-    # As large as MNIST's training set, and about as much ink.
-    x = torch.rand(IMAGES, 1, 28, 28).mul_(5).sub_(4).relu_().sub_(0.1307).div_(0.3081)
-    labels = torch.randint(0, 10, (IMAGES,))
+    x, labels = made_up(torch)
     net = build(torch, o.model)
     if o.layout == "channels_last":
         x = x.contiguous(memory_format=torch.channels_last)
@@ -169,17 +187,8 @@ def main():
             optimizer.step()
         return time.perf_counter() - start
 
-    seconds_for(max(1, o.warmup // 2))
-    step = seconds_for(max(1, o.warmup // 2)) / max(1, o.warmup // 2)
-    steps = max(1, o.images // o.batch if o.images else int(o.seconds / 10 / step))
-    rounds = []
-    while len(rounds) < 3 or sum(rounds) < o.seconds:
-        rounds.append(seconds_for(steps))
-    rate = steps * o.batch / statistics.median(rounds)
-    best = steps * o.batch / min(rounds)
-    json.dump({"model": o.model, "batch": o.batch, "threads": o.threads,
-               "images_per_sec": round(rate, 1), "seconds_per_60000": round(60000 / rate, 3),
-               "best_images_per_sec": round(best, 1), "rounds": len(rounds),
+    figures = measure(seconds_for, o.batch, o.warmup, o.seconds, o.images)
+    json.dump({"model": o.model, "batch": o.batch, "threads": o.threads, **figures,
                "torch": torch.__version__, "blas": blas(torch),
                "capability": o.capability or capability(torch),
                "parameters": sum(p.numel() for p in parameters)}, sys.stdout)

@@ -14,16 +14,19 @@ verdict() { sed -n "s/.*\"step\": \"$1\", \"verdict\": \"\([a-z]*\)\".*/\1/p" su
 
 MNIST_GPU_DATA=$work/tiny run "$suite" --standin "$build" suite
 exits 0 's in all; results: .*/results.json$'
-for step in check epochs-5 epochs-30 bench; do
+for step in check epochs-5 epochs-30 bench startup speedrun; do
     check "$step passed" [ "$(verdict $step)" = passed ]
 done
-for step in tests memcheck racecheck initcheck synccheck; do
+for step in tests memcheck racecheck initcheck synccheck pytorch; do
     check "$step is skipped" [ "$(verdict $step)" = skipped ]
     check "with a reason" grep -q "^$step  *skipped .* rehearsal" out
 done
 check "the JSON says so" [ "$(value passed)" = true ]
 check "and names the GPU" grep -q 'CUDA stand-in' <<<"$(value gpu)"
 check "and versions" grep -q '"[0-9.]*' <<<"$(value cudnn)"
+check "the speedrun's figures" grep -q '"loop_seconds": {' suite/results.json
+check "the start-up's" grep -q '"first_step_seconds": [0-9.]*' suite/results.json
+check "and their notes" grep -q '^speedrun  *passed .*accuracy 0.[0-9]*, training loop [0-9.]* s' out
 if command -v python3 >/dev/null; then
     check "it is JSON" python3 -m json.tool suite/results.json /dev/null
 fi
