@@ -48,7 +48,8 @@ typedef struct mg_image_options {
  *
  * For 1x28x28 the MNIST recipe, step by step:
  *   1. luminance over white; alpha alone where what can be seen is of one colour
- *   2. light that grows across the picture levelled, polarity from the border
+ *   2. light that grows across the picture levelled; polarity from the border, or where that is
+ *      partly dark, as by the edge of the paper, from the strokes
  *   3. the paper taken away, uneven light with it (grey closing, background.h)
  *   4. Otsu's threshold; specks dropped, and beside a digit what touches the border: ruled lines,
  *      edges of paper, shadows

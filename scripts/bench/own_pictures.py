@@ -72,6 +72,44 @@ def rotated(image, random):
     return smooth(image, random).rotate(random.uniform(-10, 10), Image.BICUBIC)
 
 
+def dilated(ink, steps):
+    """By a square and a cross in turn, which is nearly a disc; the margin of a picture is paper."""
+    for step in range(steps):
+        rows = ink | np.roll(ink, 1, 0) | np.roll(ink, -1, 0)
+        around = rows if step % 2 == 0 else ink
+        ink = rows | np.roll(around, 1, 1) | np.roll(around, -1, 1)
+    return ink
+
+
+def skeleton(ink, least):
+    """The centres of the largest discs that fit into the ink (Lantuejoul's skeleton), those of less
+    than `least` pixels' radius left out: they lie in its uneven edges."""
+    found, radius = np.zeros_like(ink), 0
+    while ink.any():
+        radius += 1
+        smaller = ~dilated(~ink, 1)
+        if radius >= least:
+            found |= ink & ~dilated(smaller, 1)
+        ink = smaller
+    return found
+
+
+def pen(image, width):
+    """Written again by a pen of `width` of MNIST's pixels, dark on white."""
+    scale = 8
+    line = skeleton(np.pad(np.asarray(enlarged(image, scale)) > 127, 3 * scale), scale // 2)
+    line = dilated(line, round(width * scale / 2))
+    return Image.fromarray(255 - 255 * line.astype(np.uint8))
+
+
+def thin(image, random):
+    return pen(image, random.uniform(0.4, 1))
+
+
+def thick(image, random):
+    return pen(image, random.uniform(3, 4))
+
+
 def on_paper(ink, random):
     """Dark ink on grey paper, lit from one side, with noise."""
     ink = np.asarray(ink, np.float32) / 255
@@ -133,7 +171,8 @@ def photo(image, random):
 
 
 KINDS = {"upscaled": upscaled, "smooth": smooth, "inverted": inverted, "moved": moved,
-         "rotated": rotated, "paper": paper, "jpeg60": jpeg60, "alpha": alpha, "photo": photo}
+         "rotated": rotated, "paper": paper, "jpeg60": jpeg60, "alpha": alpha, "photo": photo,
+         "thin": thin, "thick": thick}
 
 
 def string(images, labels, random):
@@ -219,7 +258,8 @@ def main():
     parser.add_argument("--data", required=True, help="the directory of MNIST's test images")
     parser.add_argument("--weights", help="run or weights file [the latest run]")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--count", type=int, default=2000, help="the first so many images [2000]")
+    parser.add_argument("--count", type=int, default=2000, help="so many images [2000]")
+    parser.add_argument("--first", type=int, default=0, help="from this one on [0]")
     parser.add_argument("--strings", type=int, default=0, metavar="N", help="read N strings of digits instead")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--list", type=int, default=0, metavar="N", help="name the first N that changed")
@@ -227,8 +267,8 @@ def main():
     parser.add_argument("kinds", nargs="*", choices=[[], *KINDS], help="default: all")
     args = parser.parse_args()
 
-    images = load_idx(args.data, "t10k-images-idx3-ubyte")
-    labels = load_idx(args.data, "t10k-labels-idx1-ubyte")
+    images = load_idx(args.data, "t10k-images-idx3-ubyte")[args.first:]
+    labels = load_idx(args.data, "t10k-labels-idx1-ubyte")[args.first:]
     with tempfile.TemporaryDirectory() as work:
         work = pathlib.Path(args.keep or work)
         if args.strings:

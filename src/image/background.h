@@ -4,12 +4,13 @@
 
 #include "image/plane.h"
 
-/* Takes out light that grows from one side to the other: the plane a + b x + c y through the
- * border, whatever touches it left out of account, becomes level at its mean. Changes `plane`. */
+/* Takes out light that grows from one side to the other: what it grows by along the borders, in
+ * both directions, and whatever stands on them left out of account, is taken away, so that the
+ * mean stays. Changes `plane`. */
 void mg__background_level(mg__plane *plane);
 
 /* Whether the dark strokes on a picture stand out more than the bright ones: the larger sum of
- * squares of bottom-hat and top-hat (below). */
+ * squares of bottom-hat and top-hat (below), by a square of a ninth of the longer side. */
 bool mg__background_is_bright(const mg__plane *plane);
 
 /* Turns grey levels into ink: how much darker than the paper around it (or brighter, for bright

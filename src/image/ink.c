@@ -9,12 +9,6 @@ enum {
     MIN_INK = 6        /* pixels; a digit of fewer cannot be made out */
 };
 
-static mg_status all_ink(double share, const char *what)
-{
-    return mg__fail(MG_ERR_FORMAT, "all ink: %.0f %% of the picture is %s (expected at most 50 %%)",
-                    100 * share, what);
-}
-
 /* The share of the counted pixels above a level. */
 static double share_above(const uint32_t histogram[256], int level)
 {
@@ -27,8 +21,8 @@ static double share_above(const uint32_t histogram[256], int level)
 }
 
 /* Whether ink is darker than paper: the border is paper, and Otsu's level parts the two. Where
- * light or the edge of the paper runs through the border, what strokes stand out. Refuses pictures
- * of one tone, and those of which most is unlike the border. */
+ * light or the edge of the paper runs through the border, or most of the picture is unlike it, what
+ * strokes stand out. Refuses pictures of one tone. */
 static mg_status find_polarity(bool *dark_ink, const mg__plane *plane, mg_invert invert)
 {
     const double mixed = 0.15; /* of the border on either side of the level */
@@ -44,12 +38,10 @@ static mg_status find_polarity(bool *dark_ink, const mg__plane *plane, mg_invert
     *dark_ink = invert == MG_INVERT_YES;
     if (invert != MG_INVERT_AUTO) return MG_OK;
     *dark_ink = bright_border > 0.5;
-    if (bright_border > mixed && bright_border < 1 - mixed) {
-        *dark_ink = mg__background_is_bright(plane);
-        return MG_OK;
-    }
     const double bright = share_above(histogram, level), ink = *dark_ink ? 1 - bright : bright;
-    return ink > 0.5 ? all_ink(ink, "unlike its border") : MG_OK;
+    if ((bright_border > mixed && bright_border < 1 - mixed) || ink > 0.5)
+        *dark_ink = mg__background_is_bright(plane);
+    return MG_OK;
 }
 
 /* Otsu's level, but not within the paper's noise. Moves paper to 0. */
@@ -83,10 +75,13 @@ static uint32_t longer_side(mg__box box)
 }
 
 /* What touches the border beside a digit that does not: a ruled line, the edge of the paper, a
- * shadow, a part of a neighbour. They are thin, or lie along the border. */
-static bool is_margin(const mg__blob *b, uint32_t digit_area)
+ * shadow, a part of a neighbour. They are thin, lie along the border, or go from one side of the
+ * picture to the other. */
+static bool is_margin(const mg__blobs *all, const mg__blob *b, uint32_t digit_area)
 {
-    return b->contact && (b->area <= digit_area || 2 * b->contact >= longer_side(b->box));
+    const mg__box box = b->box;
+    return b->contact && (b->area <= digit_area || 2 * b->contact >= longer_side(box) ||
+                          box.x1 - box.x0 == all->width || box.y1 - box.y0 == all->height);
 }
 
 /* Marks the blobs that are drawn as group 0 and leaves dirt out. */
@@ -97,12 +92,24 @@ static void drop_dirt(mg__blobs *b)
     const bool has_margin = clear >= MIN_INK && clear >= largest / A_DIGIT;
     uint32_t drawn = 0;
     for (int i = 0; i < b->count; i++) {
-        if (has_margin && is_margin(&b->blobs[i], clear)) continue;
+        if (has_margin && is_margin(b, &b->blobs[i], clear)) continue;
         b->blobs[i].group = 0;
         if (b->blobs[i].area > drawn) drawn = b->blobs[i].area;
     }
     for (int i = 0; i < b->count; i++)
         if (b->blobs[i].area < drawn / SPECK) b->blobs[i].group = -1;
+}
+
+/* Refuses what is drawn along most of the border. */
+static mg_status check_border(const mg__blobs *b)
+{
+    double ink = 0;
+    for (int i = 0; i < b->count; i++)
+        if (b->blobs[i].group >= 0) ink += b->blobs[i].contact;
+    const double share = ink / (2 * ((double)b->width + b->height) - 4);
+    if (!(share > 0.5)) return MG_OK;
+    return mg__fail(MG_ERR_FORMAT, "all ink: %.0f %% of the border is ink (expected at most 50 %%)",
+                    100 * share);
 }
 
 /* Makes the median of what is drawn 255. False if that is no more than noise. */
@@ -149,6 +156,7 @@ mg_status mg__ink_find(mg__ink *out, mg__plane *plane, mg_invert invert, bool se
     ink.threshold = find_threshold(&ink.plane);
     MG_TRY(mg__blobs_find(&ink.blobs, &ink.plane, ink.threshold));
     drop_dirt(&ink.blobs);
+    MG_TRY(check_border(&ink.blobs));
     if (!normalise(&ink) || largest_area(&ink.blobs, false) < MIN_INK)
         MG_FAIL(MG_ERR_FORMAT, "blank picture: nothing on it but noise or specks");
     if (several) MG_TRY(mg__segment(&ink.groups, &ink));
