@@ -781,6 +781,14 @@ run "$program" data stats tiny --grid sheet.png --columns 5
 exits 0 '^train: 100 images of 1 x 28 x 28, mean 0.1429, std 0.3499'
 check "ten images of each class" [ "$(grep -c '^  class .* 10  *10.0 %$' out)" = 10 ]
 check "a sheet of images" [ "$(head -c 24 sheet.png | tail -c 8 | od -An -tx1 | tr -d ' ')" = 0000009000000121 ]
+run "$program" data stats tiny --show
+exits 0 '^test: '
+check "the images in characters, as wide as the terminal" [ "$(grep -c '^.\{80\}$' out)" = 81 ]
+check "ink dark on white" [ "$(grep -c "^ *$" out)" -gt 40 ]
+run "$program" data stats tiny --show --columns 1
+check "an image a row" [ "$(grep -c '^.\{28\}$' out)" = 145 ]
+run "$program" data stats tiny --show --json
+exits 2 'either --json or --show, not both'
 run "$program" data stats tiny --grid sheet.gif
 exits 2 'sheet.gif: expected a name ending in .png or .pgm'
 for format in png pgm; do

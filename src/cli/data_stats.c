@@ -56,8 +56,8 @@ static json_t *figures_json(const mg_dataset *set, const figures *f)
 
 /* ---- the sheet ---- */
 
-/* A row per class, of its first images. */
-static mg_status save_sheet(const char *path, const mg_dataset *set, uint32_t columns)
+/* The first images of each class, [set->classes][columns], NULL where it has no more; malloc'd. */
+static mg_status first_images(const uint8_t ***out, const mg_dataset *set, uint32_t columns)
 {
     const size_t size = (size_t)set->channels * set->height * set->width;
     uint32_t used[MAX_CLASSES] = {0};
@@ -67,28 +67,48 @@ static mg_status save_sheet(const char *path, const mg_dataset *set, uint32_t co
         const uint8_t label = set->labels[i];
         if (used[label] < columns) images[label * columns + used[label]++] = set->pixels + i * size;
     }
-    const mg_status st = data_save_sheet(path, set, images, set->classes * columns, columns);
+    *out = images;
+    return MG_OK;
+}
+
+/* A row per class: into the file `path`, or if it is NULL, onto the terminal. */
+static mg_status draw_sheet(const char *path, const mg_dataset *set, uint32_t columns)
+{
+    const uint8_t **images;
+    mg_status st = first_images(&images, set, columns);
+    if (st) return st;
+    const uint32_t count = set->classes * columns;
+    st = path ? data_save_sheet(path, set, images, count, columns)
+              : data_show_sheet(set, images, count, columns);
     free(images);
     return st;
 }
 
 /* ---- the command ---- */
 
+typedef struct stats_args {
+    const char *sheet; /* the file of the grid, or NULL */
+    int columns;
+    bool show, json;
+} stats_args;
+
 /* The figures of one split; *out: its JSON, or NULL if the set has no such split. */
-static mg_status stats(json_t **out, const char *dir, mg_split split, const char *sheet,
-                       int columns, bool json)
+static mg_status stats(json_t **out, const char *dir, mg_split split, const stats_args *a)
 {
     mg_dataset *set = NULL;
     const bool test = split == MG_SPLIT_TEST;
     mg_status st = mg_dataset_load(&set, dir, split);
     if (test && st == MG_ERR_NOT_FOUND) return MG_OK;
     if (st) return st;
+    const uint32_t columns = (uint32_t)a->columns, fit = data_shown_columns(set);
     const figures f = measure(set);
-    if (json)
+    if (a->json)
         *out = figures_json(set, &f);
     else
         print_figures(test ? "test" : "train", set, &f);
-    if (sheet && !test) st = save_sheet(sheet, set, (uint32_t)columns);
+    if (a->show && !test) MG_TRY(draw_sheet(NULL, set, columns < fit ? columns : fit));
+    if (a->sheet && !test) MG_TRY(draw_sheet(a->sheet, set, columns));
+out:
     mg_dataset_free(set);
     return st;
 }
@@ -96,16 +116,16 @@ static mg_status stats(json_t **out, const char *dir, mg_split split, const char
 mg_status data_stats(int argc, char **argv)
 {
     mg_status st;
-    const char *sheet = NULL;
-    int columns = 20, count;
-    bool json = false;
+    stats_args a = {.columns = 20};
+    int count;
     char *dir = NULL;
     json_t *train = NULL, *test = NULL;
     cli_option options[] = {
-        CLI_OPT_TEXT("grid", "FILE", &sheet,
+        CLI_OPT_TEXT("grid", "FILE", &a.sheet,
                      "draw the first training images, a row per class: .png, .pgm or .ppm"),
-        CLI_OPT_INT("columns", "N", &columns, 1, 500, "images in a row of the grid"),
-        CLI_OPT_FLAG("json", &json, "print JSON"),
+        CLI_OPT_INT("columns", "N", &a.columns, 1, 500, "images in a row of the grid"),
+        CLI_OPT_FLAG("show", &a.show, "print that grid in characters, as wide as fits"),
+        CLI_OPT_FLAG("json", &a.json, "print JSON"),
     };
     const cli_syntax syntax = {
         .command = "data stats",
@@ -119,10 +139,12 @@ mg_status data_stats(int argc, char **argv)
     };
     MG_TRY(cli_parse(&syntax, argc, argv, &count));
     MG_TRY(cli_find_data(&dir, count ? argv[0] : NULL));
-    if (!json) term_print("Data: %s\n", dir);
-    MG_TRY(stats(&train, dir, MG_SPLIT_TRAIN, sheet, columns, json));
-    MG_TRY(stats(&test, dir, MG_SPLIT_TEST, sheet, columns, json));
-    if (json)
+    if (a.show && a.json)
+        MG_FAIL(MG_ERR_INVALID, "data stats: give either --json or --show, not both");
+    if (!a.json) term_print("Data: %s\n", dir);
+    MG_TRY(stats(&train, dir, MG_SPLIT_TRAIN, &a));
+    MG_TRY(stats(&test, dir, MG_SPLIT_TEST, &a));
+    if (a.json)
         MG_TRY(cli_print_json(json_pack("{s:o, s:O, s:O*}", "data", cli_json_text(dir), "train",
                                         train, "test", test)));
 out:
