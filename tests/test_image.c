@@ -276,6 +276,17 @@ static void test_row(void **state)
     assert_int_equal(digits[1].height, 70);
     free(digits);
 
+    memset(sheet, 220, sizeof sheet); /* a wide 0 is one digit */
+    stroke(sheet, 60, 40, 160, 48);
+    stroke(sheet, 60, 92, 160, 100);
+    stroke(sheet, 60, 40, 68, 100);
+    stroke(sheet, 152, 40, 160, 100);
+    stroke(sheet, 200, 40, 208, 100);
+    stroke(sheet, 250, 30, 258, 100); /* a 5 whose hat is a third as tall, beside it */
+    stroke(sheet, 260, 30, 280, 52);
+    assert_boxes(sheet,
+                 (const uint32_t[][4]){{60, 40, 100, 60}, {200, 40, 8, 60}, {250, 30, 30, 70}}, 3);
+
     memset(sheet, 220, sizeof sheet); /* more pieces than a row of digits has */
     for (int i = 0; i < 290; i += 1)
         if (i % 2) stroke(sheet, i + 5, 20, i + 6, 90);

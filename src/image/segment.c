@@ -72,7 +72,7 @@ static uint32_t median_height(const mg__box *boxes, int count)
 static int owner(const mg__box *boxes, int count, int i, uint32_t height)
 {
     const mg__box box = boxes[i];
-    if (3 * (box.y1 - box.y0) >= height) return i;
+    if (5 * (box.y1 - box.y0) >= 2 * height) return i;
     if (2 * (box.x1 - box.x0) >= height && count == 1) return i;
     const int64_t left = i > 0 ? (int64_t)box.x0 - boxes[i - 1].x1 : INT64_MAX;
     const int64_t right = i + 1 < count ? (int64_t)boxes[i + 1].x0 - box.x1 : INT64_MAX;
@@ -97,19 +97,33 @@ static int join_small(const mg__box *boxes, mg__blob **sorted, int blobs, int co
     return groups;
 }
 
-/* The column of the group's middle half with the least ink; *ink is how much. */
+/* The ink of a group in a column, and of how many pieces it is. */
+static uint32_t column_ink(int *pieces, const mg__blobs *b, int group, mg__box box, uint32_t x)
+{
+    uint32_t ink = 0;
+    bool before = false;
+    *pieces = 0;
+    for (uint32_t y = box.y0; y < box.y1; y++) {
+        const uint32_t label = b->labels[(size_t)y * b->width + x];
+        const bool now = label && b->blobs[label - 1].group == group;
+        ink += now;
+        *pieces += now && !before;
+        before = now;
+    }
+    return ink;
+}
+
+/* The column of the group's middle half with the least ink; *ink is how much. 0 if each of them
+ * goes through two strokes, as through a 0 that lies. */
 static uint32_t thinnest_column(uint32_t *ink, const mg__blobs *b, int group, mg__box box)
 {
     const uint32_t quarter = (box.x1 - box.x0) / 4;
     uint32_t best = 0;
     *ink = UINT32_MAX;
     for (uint32_t x = box.x0 + quarter; x < box.x1 - quarter; x++) {
-        uint32_t sum = 0;
-        for (uint32_t y = box.y0; y < box.y1; y++) {
-            const uint32_t label = b->labels[(size_t)y * b->width + x];
-            sum += label && b->blobs[label - 1].group == group;
-        }
-        if (sum >= *ink) continue;
+        int pieces;
+        const uint32_t sum = column_ink(&pieces, b, group, box, x);
+        if (sum >= *ink || pieces > 1) continue;
         *ink = sum;
         best = x;
     }
