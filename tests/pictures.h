@@ -1,7 +1,9 @@
-/* Small picture files, made in memory for tests. Include after cmocka.h. */
+/* Small picture files, made in memory for tests, and checks of what is decoded from them. Include
+ * after cmocka.h. */
 #ifndef MG_TEST_PICTURES_H
 #define MG_TEST_PICTURES_H
 
+#include "mnist_gpu/image.h"
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -11,7 +13,7 @@ typedef struct blob {
     size_t size;
 } blob;
 
-static void put(blob *b, const void *bytes, size_t size)
+static inline void put(blob *b, const void *bytes, size_t size)
 {
     b->bytes = realloc(b->bytes, b->size + size + 1);
     assert_non_null(b->bytes);
@@ -19,17 +21,17 @@ static void put(blob *b, const void *bytes, size_t size)
     b->size += size;
 }
 
-static void put_be32(blob *b, uint32_t v)
+static inline void put_be32(blob *b, uint32_t v)
 {
     put(b, (uint8_t[]){(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v}, 4);
 }
 
-static void put_le32(blob *b, uint32_t v)
+static inline void put_le32(blob *b, uint32_t v)
 {
     put(b, (uint8_t[]){(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24)}, 4);
 }
 
-static void put_chunk(blob *b, const char *kind, const void *data, size_t size)
+static inline void put_chunk(blob *b, const char *kind, const void *data, size_t size)
 {
     put_be32(b, (uint32_t)size);
     put(b, kind, 4);
@@ -37,8 +39,8 @@ static void put_chunk(blob *b, const char *kind, const void *data, size_t size)
     put_be32(b, (uint32_t)crc32(0, b->bytes + b->size - size - 4, (uInt)size + 4));
 }
 
-static blob png_around(uint32_t width, uint32_t height, uint32_t channels, uint32_t bits,
-                       const blob *idat)
+static inline blob png_around(uint32_t width, uint32_t height, uint32_t channels, uint32_t bits,
+                              const blob *idat)
 {
     static const uint8_t colour_type[] = {0, 0, 4, 2, 6};
     blob b = {0}, header = {0};
@@ -54,8 +56,8 @@ static blob png_around(uint32_t width, uint32_t height, uint32_t channels, uint3
 }
 
 /* pixels: [height][width][channels], big-endian if bits is 16. */
-static blob make_png(uint32_t width, uint32_t height, uint32_t channels, uint32_t bits,
-                     const uint8_t *pixels)
+static inline blob make_png(uint32_t width, uint32_t height, uint32_t channels, uint32_t bits,
+                            const uint8_t *pixels)
 {
     blob rows = {0}, idat = {0};
     size_t row = (size_t)width * channels * bits / 8;
@@ -75,7 +77,7 @@ static blob make_png(uint32_t width, uint32_t height, uint32_t channels, uint32_
 
 /* 24 bits a pixel; width must be a multiple of 4. grey: [height][width]. A negative height stores
  * the rows from the top. */
-static blob make_bmp(int32_t width, int32_t height, const uint8_t *grey)
+static inline blob make_bmp(int32_t width, int32_t height, const uint8_t *grey)
 {
     blob b = {0};
     put(&b, "BM", 2);
@@ -98,7 +100,7 @@ typedef struct bit_writer {
     uint32_t bits, count;
 } bit_writer;
 
-static void put_bits(bit_writer *w, uint32_t value, uint32_t count)
+static inline void put_bits(bit_writer *w, uint32_t value, uint32_t count)
 {
     while (count-- > 0) {
         w->bits = w->bits << 1 | (value >> count & 1);
@@ -111,7 +113,7 @@ static void put_bits(bit_writer *w, uint32_t value, uint32_t count)
 
 /* A baseline JPEG in grey whose 8x8 blocks are flat: levels[rows][columns]. Quantisation by 1; DC
  * code of size s is s itself in four bits, AC has one code, 0 = end of block. */
-static blob make_jpeg(uint32_t columns, uint32_t rows, const uint8_t *levels)
+static inline blob make_jpeg(uint32_t columns, uint32_t rows, const uint8_t *levels)
 {
     blob b = {0};
     uint8_t ones[64], sizes[12], height[2] = {(uint8_t)(rows >> 5), (uint8_t)(rows << 3)};
@@ -155,6 +157,48 @@ static inline blob make_pnm(const char *header, const void *raster, size_t size)
     put(&b, header, strlen(header));
     put(&b, raster, size);
     return b;
+}
+
+/* ---- checks ---- */
+
+/* Decoding from memory of the exact size, so that a sanitizer sees every byte read past it. */
+static inline mg_status decode(mg_image **out, const uint8_t *bytes, size_t size)
+{
+    uint8_t *copy = malloc(size ? size : 1);
+    assert_non_null(copy);
+    memcpy(copy, bytes, size);
+    mg_status st = mg_image_decode(out, copy, size, "pic");
+    free(copy);
+    return st;
+}
+
+static inline void assert_picture_message(const char *part)
+{
+    const char *message = mg_last_error();
+    if (strncmp(message, "pic: ", 5) != 0 || strchr(message, '\n') || !strstr(message, part))
+        fail_msg("message \"%s\", expected one line from \"pic: \" with \"%s\"", message, part);
+}
+
+static inline void assert_picture_refused(const blob *b, const char *part)
+{
+    mg_image *image = NULL;
+    assert_int_equal(decode(&image, b->bytes, b->size), MG_ERR_FORMAT);
+    assert_null(image);
+    assert_picture_message(part);
+}
+
+/* Takes the file. */
+static inline void assert_decodes(blob b, uint32_t width, uint32_t height, uint32_t channels,
+                                  const uint8_t *pixels)
+{
+    mg_image *image = NULL;
+    if (decode(&image, b.bytes, b.size) != MG_OK) fail_msg("%s", mg_last_error());
+    assert_int_equal(image->width, width);
+    assert_int_equal(image->height, height);
+    assert_int_equal(image->channels, channels);
+    assert_memory_equal(image->pixels, pixels, (size_t)width * height * channels);
+    mg_image_free(image);
+    free(b.bytes);
 }
 
 #endif

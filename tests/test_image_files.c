@@ -12,48 +12,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* ---- checks ---- */
-
-/* Decoding from memory of the exact size, so that a sanitizer sees every byte read past it. */
-static mg_status decode(mg_image **out, const uint8_t *bytes, size_t size)
-{
-    uint8_t *copy = malloc(size ? size : 1);
-    assert_non_null(copy);
-    memcpy(copy, bytes, size);
-    mg_status st = mg_image_decode(out, copy, size, "pic");
-    free(copy);
-    return st;
-}
-
-static void assert_message(const char *part)
-{
-    const char *message = mg_last_error();
-    if (strncmp(message, "pic: ", 5) != 0 || strchr(message, '\n') || !strstr(message, part))
-        fail_msg("message \"%s\", expected one line from \"pic: \" with \"%s\"", message, part);
-}
-
-static void assert_refused(const blob *b, const char *part)
-{
-    mg_image *image = NULL;
-    assert_int_equal(decode(&image, b->bytes, b->size), MG_ERR_FORMAT);
-    assert_null(image);
-    assert_message(part);
-}
-
-/* Takes the file. */
-static void assert_decodes(blob b, uint32_t width, uint32_t height, uint32_t channels,
-                           const uint8_t *pixels)
-{
-    mg_image *image = NULL;
-    if (decode(&image, b.bytes, b.size) != MG_OK) fail_msg("%s", mg_last_error());
-    assert_int_equal(image->width, width);
-    assert_int_equal(image->height, height);
-    assert_int_equal(image->channels, channels);
-    assert_memory_equal(image->pixels, pixels, (size_t)width * height * channels);
-    mg_image_free(image);
-    free(b.bytes);
-}
-
 static uint32_t random_state = 1;
 static uint32_t random_u32(void) /* xorshift32 */
 {
@@ -226,8 +184,8 @@ static void test_truncated(void **state)
         assert_int_equal(decode(&image, files[i].bytes, files[i].size), MG_OK);
         mg_image_free(image);
         for (size_t size = 0; size < files[i].size; size++)
-            assert_refused(&(blob){files[i].bytes, size}, "");
-        assert_refused(&(blob){files[i].bytes, files[i].size - 1}, "truncated");
+            assert_picture_refused(&(blob){files[i].bytes, size}, "");
+        assert_picture_refused(&(blob){files[i].bytes, files[i].size - 1}, "truncated");
         free(files[i].bytes);
     }
 }
@@ -241,7 +199,7 @@ static void decode_anything(const uint8_t *bytes, size_t size)
         if (mg_image_to_input(input, 1, 28, 28, image, NULL) != MG_OK)
             assert_null(strchr(mg_last_error(), '\n'));
     } else {
-        assert_message("");
+        assert_picture_message("");
     }
     mg_image_free(image);
 }
@@ -294,11 +252,11 @@ static void test_random_bytes(void **state)
 static void test_wrong_magic(void **state)
 {
     (void)state;
-    assert_refused(&(blob){(uint8_t *)"", 0}, "empty");
-    assert_refused(&(blob){(uint8_t *)"GIF89a\1\0\1\0", 10}, "not a PNG");
-    assert_refused(&(blob){(uint8_t *)"B", 1}, "starts with 42");
-    assert_refused(&(blob){(uint8_t *)"P7\n", 3}, "starts with 50 37 0a");
-    assert_refused(&(blob){(uint8_t *)"hello, world", 12}, "68 65 6c 6c");
+    assert_picture_refused(&(blob){(uint8_t *)"", 0}, "empty");
+    assert_picture_refused(&(blob){(uint8_t *)"GIF89a\1\0\1\0", 10}, "not a PNG");
+    assert_picture_refused(&(blob){(uint8_t *)"B", 1}, "starts with 42");
+    assert_picture_refused(&(blob){(uint8_t *)"P7\n", 3}, "starts with 50 37 0a");
+    assert_picture_refused(&(blob){(uint8_t *)"hello, world", 12}, "68 65 6c 6c");
 }
 
 static void test_huge(void **state)
@@ -332,7 +290,7 @@ static void test_huge(void **state)
         {make_pnm("P2 1 1 10\n11", any, 0), "expected at most 10"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_refused(&cases[i].file, cases[i].part);
+        assert_picture_refused(&cases[i].file, cases[i].part);
         free(cases[i].file.bytes);
     }
 }
@@ -346,7 +304,7 @@ static void test_huffman_overflow(void **state)
     while (jpeg.bytes[at + 1] != 0xc4)
         at += 2 + (size_t)(jpeg.bytes[at + 2] << 8 | jpeg.bytes[at + 3]);
     jpeg.bytes[at + 5 + 14] = jpeg.bytes[at + 5 + 15] = 200;
-    assert_refused(&jpeg, "Huffman");
+    assert_picture_refused(&jpeg, "Huffman");
     free(jpeg.bytes);
 }
 
@@ -376,7 +334,7 @@ static void test_bomb(void **state)
 
     struct rusage before, after;
     getrusage(RUSAGE_SELF, &before);
-    assert_refused(&bomb, "more data than its size allows");
+    assert_picture_refused(&bomb, "more data than its size allows");
     getrusage(RUSAGE_SELF, &after);
     assert_in_range(after.ru_maxrss - before.ru_maxrss, 0, 64 << 10); /* KiB */
     free(bomb.bytes);

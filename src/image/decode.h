@@ -10,6 +10,13 @@
 mg_status mg__decode_stb(mg_image **out, const uint8_t *bytes, size_t size, const char *name,
                          const char *format);
 
+/* A PNG as stb_image reads it rightly. It takes colours that a palette lacks from memory that
+ * nobody set: the palette goes on with black to 256 colours. It has no memory yet where the first
+ * IDAT chunk is empty, and adds to NULL, which is undefined even for 0 bytes: such chunks are left
+ * out. CRCs stay as they were: stb_image reads none. *out: malloc'd, *size its bytes.
+ * MG_ERR_MEMORY. */
+mg_status mg__png_mend(uint8_t **out, size_t *size, const uint8_t *bytes);
+
 /* PBM, PGM and PPM, plain (P1-P3) and raw (P4-P6). */
 mg_status mg__decode_pnm(mg_image **out, const uint8_t *bytes, size_t size, const char *name);
 

@@ -102,8 +102,8 @@ static const stbi_io_callbacks callbacks = {reader_read, reader_skip, reader_eof
 static mg_status failure(const reader *r, const char *name, const char *format)
 {
     if (r->past_end)
-        return mg__fail(MG_ERR_FORMAT, "%s: truncated %s: the picture goes on after the %zu bytes",
-                        name, format, r->size);
+        return mg__fail(MG_ERR_FORMAT, "%s: truncated %s: the picture goes on after its end", name,
+                        format);
     const char *reason = stbi_failure_reason();
     if (allocation.exceeded) reason = "more data than its size allows";
     return mg__fail(MG_ERR_FORMAT, "%s: unreadable %s: %s", name, format,
@@ -150,47 +150,16 @@ static bool huffman_tables_fit(const uint8_t *bytes, size_t size)
     return true;
 }
 
-/* A PNG without its empty IDAT chunks; malloc'd, its size in *size; NULL: out of memory. stb_image
- * has no memory yet where the first one is empty, and adds to NULL and copies to it, which is
- * undefined even for 0 bytes. */
-static uint8_t *without_empty_idats(size_t *size, const uint8_t *png)
-{
-    enum { SIGNATURE = 8, HEAD = 8 /* length and type */, CRC = 4 };
-    size_t at = SIGNATURE, kept = SIGNATURE;
-    uint8_t *copy = malloc(*size);
-    if (!copy) return NULL;
-    memcpy(copy, png, SIGNATURE);
-    while (at < *size) {
-        const uint8_t *chunk = png + at;
-        const size_t left = *size - at;
-        size_t whole = left;
-        if (left >= HEAD) {
-            const size_t length =
-                (size_t)chunk[0] << 24 | (size_t)(chunk[1] << 16 | chunk[2] << 8 | chunk[3]);
-            if (length + HEAD + CRC < left) whole = length + HEAD + CRC;
-        }
-        at += whole;
-        if (left >= HEAD && memcmp(chunk, "\0\0\0\0IDAT", HEAD) == 0) continue;
-        memcpy(copy + kept, chunk, whole);
-        kept += whole;
-    }
-    *size = kept;
-    return copy;
-}
-
 mg_status mg__decode_stb(mg_image **out, const uint8_t *bytes, size_t size, const char *name,
                          const char *format)
 {
     mg_status st;
     int width, height, channels;
     stbi_uc *pixels = NULL;
-    uint8_t *copy = NULL;
+    uint8_t *mended = NULL;
 
-    if (bytes[0] == 0x89) { /* PNG */
-        bytes = copy = without_empty_idats(&size, bytes);
-        if (!copy) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory for the picture", name);
-    }
-    reader header = {.bytes = bytes, .size = size}, file = header;
+    if (bytes[0] == 0x89) MG_TRY(mg__png_mend(&mended, &size, bytes));
+    reader header = {.bytes = mended ? mended : bytes, .size = size}, file = header;
     if (bytes[0] == 0xff && !huffman_tables_fit(bytes, size)) /* JPEG */
         MG_FAIL(MG_ERR_FORMAT, "%s: unreadable %s: a Huffman table of more than 255 codes", name,
                 format);
@@ -217,6 +186,6 @@ mg_status mg__decode_stb(mg_image **out, const uint8_t *bytes, size_t size, cons
     st = MG_OK;
 out:
     free(pixels);
-    free(copy);
+    free(mended);
     return st;
 }
