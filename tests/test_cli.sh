@@ -852,6 +852,14 @@ check "--data mnist insists" [ "$code" = 1 ]
 check "it leaves no run" [ ! -e insisted ]
 MNIST_GPU_DATA=$work/missing run "$program" train
 exits 1 missing
+if "$program" info | grep -q '^Optional:.*libcurl'; then
+    for set in fashion kmnist; do
+        run "$program" data download --set $set --mirror http://127.0.0.1:9/first --out sets/$set
+        exits 1 "train-images-idx3-ubyte.gz: no mirror has it: http://127.0.0.1:9/first/.*/$set[-/]"
+    done
+else
+    skip "data download: no libcurl"
+fi
 unset https_proxy http_proxy
 cd "$work" || exit 1
 
