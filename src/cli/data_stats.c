@@ -138,9 +138,9 @@ mg_status data_stats(int argc, char **argv)
         .option_count = MG_COUNT_OF(options),
     };
     MG_TRY(cli_parse(&syntax, argc, argv, &count));
-    MG_TRY(cli_find_data(&dir, count ? argv[0] : NULL));
     if (a.show && a.json)
         MG_FAIL(MG_ERR_INVALID, "data stats: give either --json or --show, not both");
+    MG_TRY(cli_find_data(&dir, count ? argv[0] : NULL));
     if (!a.json) term_print("Data: %s\n", dir);
     MG_TRY(stats(&train, dir, MG_SPLIT_TRAIN, &a));
     MG_TRY(stats(&test, dir, MG_SPLIT_TEST, &a));
