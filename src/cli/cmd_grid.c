@@ -114,10 +114,10 @@ static mg_tile make_tile(const reading *r, const mg_dataset *set, uint8_t *pixel
 /* Row by row: the images beside each other, shrunk if they must be, and their captions below. */
 static mg_status show(const mg_tile *tiles, int count, int columns)
 {
-    enum { GAP = 1, NARROWEST = 14 };
+    enum { GAP = 1 };
     const mg_image *first = &tiles[0].image;
-    const int fit = (term_width(STDOUT_FILENO) - GAP) / (NARROWEST + GAP);
-    if (columns > fit) columns = fit > 0 ? fit : 1;
+    const int fit = (int)term_images_across(first->width);
+    if (columns > fit) columns = fit;
     for (int i = 0; i < count; i += columns) {
         const int now = count - i < columns ? count - i : columns;
         const mg_mosaic row = {.cells = first->pixels +

@@ -22,7 +22,6 @@ mg_status data_save_sheet(const char *path, const mg_dataset *set, const uint8_t
 /* Prints the same in characters. One channel is ink on white paper. */
 mg_status data_show_sheet(const mg_dataset *set, const uint8_t *const *images, uint32_t count,
                           uint32_t columns);
-uint32_t data_shown_columns(const mg_dataset *set); /* as many as can be made out side by side */
 
 /* mg_dataset_download with a progress line. */
 mg_status cli_download(const char *dir, const char *set, const char *mirror);

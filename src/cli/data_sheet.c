@@ -1,10 +1,8 @@
 #include "data.h"
 #include "mnist_gpu/image.h"
-#include "term.h"
 #include "term_picture.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { GAP = 1 };
 
@@ -50,14 +48,6 @@ mg_status data_save_sheet(const char *path, const mg_dataset *set, const uint8_t
     st = mg_image_save(&sheet, path);
     free(sheet.pixels);
     return st;
-}
-
-uint32_t data_shown_columns(const mg_dataset *set)
-{
-    enum { NARROWEST = 14 }; /* characters; an image of fewer cannot be made out */
-    const uint32_t room = (uint32_t)term_width(STDOUT_FILENO) + GAP;
-    const uint32_t narrowest = set->width < NARROWEST ? set->width : NARROWEST;
-    return room > narrowest + GAP ? room / (narrowest + GAP) : 1;
 }
 
 mg_status data_show_sheet(const mg_dataset *set, const uint8_t *const *images, uint32_t count,

@@ -2,6 +2,7 @@
 #include "data.h"
 #include "options.h"
 #include "term.h"
+#include "term_picture.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -100,7 +101,7 @@ static mg_status stats(json_t **out, const char *dir, mg_split split, const stat
     mg_status st = mg_dataset_load(&set, dir, split);
     if (test && st == MG_ERR_NOT_FOUND) return MG_OK;
     if (st) return st;
-    const uint32_t columns = (uint32_t)a->columns, fit = data_shown_columns(set);
+    const uint32_t columns = (uint32_t)a->columns, fit = term_images_across(set->width);
     const figures f = measure(set);
     if (a->json)
         *out = figures_json(set, &f);

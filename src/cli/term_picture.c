@@ -67,6 +67,14 @@ static void put_pair(term_depth depth, mg_color upper, mg_color lower)
     fputs("▀", stdout);
 }
 
+uint32_t term_images_across(uint32_t width)
+{
+    enum { GAP = 1, NARROWEST = 14 };
+    const uint32_t each = (width < NARROWEST ? width : NARROWEST) + GAP;
+    const uint32_t fit = ((uint32_t)term_width(STDOUT_FILENO) + GAP) / each;
+    return fit > 1 ? fit : 1;
+}
+
 void term_picture(const mg_image *p)
 {
     const term_depth depth = term_picture_depth();

@@ -17,6 +17,10 @@ void term_set_color(term_depth depth, bool background, mg_color color);
  * the terminal. */
 void term_picture(const mg_image *image);
 
+/* How many images of `width` pixels, with a gap of one between them, can be made out beside each
+ * other when they are shrunk to the terminal; at least 1. */
+uint32_t term_images_across(uint32_t width);
+
 /* Prints a chart: each panel as wide as the terminal, in braille dots and colours where a picture
  * has them, else with letters; then the legend. */
 void term_chart(const mg_chart *chart);
