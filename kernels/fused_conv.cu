@@ -149,16 +149,16 @@ template <class Relu> static __device__ float pool(Relu value, uint8_t &winner)
     return best;
 }
 
-/* Block (x, n): some channels of image n. */
+/* Block (n, y): some channels of image n. */
 template <class S>
 static __global__ void __launch_bounds__(forward_work<S>::BLOCK) conv_forward(conv_buffers g)
 {
     using work = forward_work<S>;
     SHARED_ARRAY(float, shared, work::SHARED);
     float *weights = shared + work::IMAGE;
-    const int n = (int)blockIdx.y, first = (int)blockIdx.x * S::FORWARD_CHANNELS;
+    const int n = (int)blockIdx.x, first = (int)blockIdx.y * S::FORWARD_CHANNELS;
     const image x(g, n, S::INPUTS * S::SIZE * S::SIZE);
-    if (!g.x && blockIdx.x == 0 && threadIdx.x == 0)
+    if (!g.x && blockIdx.y == 0 && threadIdx.x == 0)
         g.feed.batch_labels[n] =
             x.pixels
                 ? g.feed
@@ -409,7 +409,7 @@ struct conv_kernels {
 template <class S> static cudaError_t launch_forward(const conv_buffers &g, cudaStream_t stream)
 {
     using work = forward_work<S>;
-    return LAUNCH(conv_forward<S>, dim3(work::BLOCKS, (unsigned)g.batch), work::BLOCK, 0, stream,
+    return LAUNCH(conv_forward<S>, dim3((unsigned)g.batch, work::BLOCKS), work::BLOCK, 0, stream,
                   g);
 }
 

@@ -26,7 +26,7 @@ def row(program, way, rounds):
 
 def rows_of_mnist_gpu(runs, kernels):
     results = [run["results"][0] for run in runs]
-    name = "mnist_gpu" if kernels == "default" else f"mnist_gpu {kernels}"
+    name = f"mnist_gpu {kernels}"
     if not results[0]["launches"]:
         return [row(name, "no GPU", [r["seconds"]["median"] for r in results])]
     return [row(name, words, [r[key]["median"] for r in results])

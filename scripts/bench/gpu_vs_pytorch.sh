@@ -18,7 +18,7 @@ a GPU it says so and ends with status 77.
   --out FILE       where it goes, from the repository [scripts/bench/results/gpu-YYYYMMDD.json]
   --rounds N       [3]
   --seconds S      for each measurement [1]
-  --kernels LIST   of those that mnist_gpu bench --kernels knows [fused,cudnn if it does]
+  --kernels LIST   of those that mnist_gpu bench --kernels knows [auto,cudnn]
   --modes LIST     of PyTorch, see pytorch_gpu.py [eager,graph,compile,compile-graph]
   --program FILE   [build/mnist_gpu]
   --python FILE    a Python that has PyTorch for CUDA [python3]
@@ -29,7 +29,7 @@ figures nothing else should run.
 TEXT
 }
 
-out=scripts/bench/results/gpu-$(date +%Y%m%d).json rounds=3 seconds=1 kernels='' modes=''
+out=scripts/bench/results/gpu-$(date +%Y%m%d).json rounds=3 seconds=1 kernels=auto,cudnn modes=''
 program=build/mnist_gpu python=python3 device=cuda
 cases=()
 while [ $# -gt 0 ]; do
@@ -61,10 +61,6 @@ case $device in
 esac
 [ -x "$program" ] || die "$program is not there: build it first, or name another with --program"
 "$python" -c 'import torch' 2>/dev/null || die "$python has no PyTorch: name another with --python"
-if [ -z "$kernels" ]; then
-    kernels=default
-    if "$program" bench --help | grep -q -- '--kernels'; then kernels=fused,cudnn; fi
-fi
 theirs=()
 if [ -n "$modes" ]; then theirs=(--modes "$modes"); fi
 
@@ -75,12 +71,9 @@ trap 'rm -rf "$work"' EXIT
 measure() {
     local -r model=${1%:*} batch=${1#*:}
     local kind
-    local -a choice
     for kind in ${kernels//,/ }; do
-        choice=()
-        if [ "$kind" != default ]; then choice=(--kernels "$kind"); fi
         "$program" bench --json --device "$device" --model "$model" --batch "$batch" \
-            --seconds "$seconds" "${choice[@]}" >"$work/$1.$2.$kind" ||
+            --kernels "$kind" --seconds "$seconds" >"$work/$1.$2.$kind" ||
             die "$1: mnist_gpu bench failed ($kind kernels)"
     done
     "$python" scripts/bench/pytorch_gpu.py --device "$device" --model "$model" --batch "$batch" \

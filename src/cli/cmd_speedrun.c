@@ -1,6 +1,7 @@
 /* mnist_gpu speedrun: how accurate and how fast one recipe is, over many seeds. */
 #include "train/speedrun.h"
 #include "cli.h"
+#include "device.h"
 #include "clock.h"
 #include "options.h"
 #include "recipes.h"
@@ -16,7 +17,7 @@ enum { MAX_SEEDS = 10000 };
 
 typedef struct speedrun_args {
     mg_train_options options; /* the seed: of the first run */
-    const char *model, *data, *device;
+    const char *model, *data, *device, *kernels;
     char *recipe_words; /* what the options of the recipe point into */
     int seeds, threads;
     double val_split;
@@ -44,8 +45,9 @@ static mg_status parse(speedrun_args *a, int argc, char **argv)
     cli_option options[] = {
         CLI_OPT_INT("seeds", "N", &a->seeds, 1, MAX_SEEDS, "trainings, each with the next seed"),
         CLI_OPT_U64("seed", "N", &o->seed, INT_MAX, "of the first"),
-        CLI_OPT_TEXT("device", "DEVICE", &a->device, "auto, cuda[:N], cpu or ref"),
-        CLI_OPT_INT("threads", "N", &a->threads, 0, 4096, "CPU threads, 0 = all"),
+        CLI_OPT_DEVICE(&a->device, ""),
+        CLI_OPT_THREADS(&a->threads, ""),
+        CLI_OPT_KERNELS(&a->kernels, ""),
         CLI_OPT_TEXT("data", "DIR|mnist|synth", &a->data, "as of train [mnist, else synth]"),
         CLI_OPT_FLAG("json", &a->json, "print JSON"),
 
@@ -217,16 +219,16 @@ static mg_status print_json(const speedrun *s, const speedrun_args *a, const sum
     runs = json_array();
     for (int i = 0; i < s->count; i++) json_array_append_new(runs, run_json(&s->runs[i]));
     return cli_print_json(json_pack(
-        "{s:s, s:s, s:s, s:s, s:o?, s:o, s:o, s:o, s:i, s:i, s:I, s:o, s:o, s:f, s:i, s:o, s:f, "
-        "s:f}",
+        "{s:s, s:s, s:s, s:s, s:s, s:o?, s:o, s:o, s:o, s:i, s:i, s:I, s:o, s:o, s:f, s:i, s:o, "
+        "s:f, s:f}",
         "version", MG_VERSION_STRING, "compiler", __VERSION__, "device",
-        mg_backend_name(s->backend), "description", mg_backend_description(s->backend), "cuda",
-        cuda, "model", cli_json_text(mg_model_name(s->model)), "options", options_json(&a->options),
-        "data", cli_json_text(s->source), "train_count", (int)s->train.count, "test_count",
-        (int)s->test->count, "steps", (json_int_t)s->runs[0].steps, "runs", runs, "accuracy",
-        figures_json(&sum->accuracy), "goal", GOAL, "reached", sum->reached, "loop_seconds",
-        figures_json(&sum->loop), "data_seconds", s->data_seconds, "process_seconds",
-        mg__process_seconds()));
+        mg_backend_name(s->backend), "description", mg_backend_description(s->backend), "kernels",
+        a->kernels, "cuda", cuda, "model", cli_json_text(mg_model_name(s->model)), "options",
+        options_json(&a->options), "data", cli_json_text(s->source), "train_count",
+        (int)s->train.count, "test_count", (int)s->test->count, "steps",
+        (json_int_t)s->runs[0].steps, "runs", runs, "accuracy", figures_json(&sum->accuracy),
+        "goal", GOAL, "reached", sum->reached, "loop_seconds", figures_json(&sum->loop),
+        "data_seconds", s->data_seconds, "process_seconds", mg__process_seconds()));
 }
 
 /* ---- the command ---- */
@@ -251,12 +253,13 @@ static mg_status run_seeds(speedrun *s, const speedrun_args *a)
 mg_status cmd_speedrun(int argc, char **argv)
 {
     mg_status st;
-    speedrun_args a = {.options = mg_train_options_default(), .device = "auto", .seeds = 20};
+    speedrun_args a = {
+        .options = mg_train_options_default(), .device = "auto", .kernels = "auto", .seeds = 20};
     speedrun s = {0};
     summary sum = {0};
     MG_TRY(parse(&a, argc, argv));
     MG_TRY(mg_model_load(&s.model, a.model));
-    MG_TRY(mg_backend_open(&s.backend, a.device, a.threads));
+    MG_TRY(cli_open_device(&s.backend, a.device, a.threads, a.kernels));
     MG_TRY(load_data(&s, &a));
     if (!a.json) print_head(&s, &a);
     MG_TRY(run_seeds(&s, &a));

@@ -107,6 +107,12 @@ exits 0 '^test: '
 MG_STANDIN_FAIL=libcublas.so:1 train --device cuda --model dense --out no-cublas
 sed -i '/^standin: /d' err
 exits 1 'dense1 forward: cuBLAS cannot be loaded: libcublas'
+for model in "$@"; do # fused from end to end
+    [[ $model == lenet* ]] || continue
+    MG_STANDIN_FAIL=libcublas.so:1,libcudnn.so:1 train --device cuda --model "$model" --kernels fused \
+        --out "no-libraries-$model"
+    exits 0 '^test: '
+done
 
 # ---- evaluation: one sequence, however many images ----
 
