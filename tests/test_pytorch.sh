@@ -79,7 +79,7 @@ versus=$scripts/../bench/gpu_vs_pytorch.sh
 "$versus" --device cpu --program "$program" --python "$python" --rounds 1 --seconds 0.01 \
     --out "$work/versus.json" mlp-512:64 >log 2>&1 || fail gpu_vs_pytorch.sh
 grep -q '^PyTorch  *eager  *[0-9.]*  *[0-9.]*  *[0-9]* ' log || fail "PyTorch's line"
-grep -q '^mnist_gpu  *no GPU .* 1.00' log || fail "the program's line"
+grep -q '^mnist_gpu auto  *no GPU .* 1.00' log || fail "the program's line"
 grep -q '"torch": "[0-9.]*' versus.json || fail "the versions"
 if ! nvidia-smi >/dev/null 2>&1; then
     code=0

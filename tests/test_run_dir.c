@@ -212,12 +212,13 @@ static void config_of_the_first_version(void **unused)
     assert_memory_equal(&config.options, &expected, sizeof expected);
     assert_true(config.outputs.best && config.outputs.last && !config.outputs.epoch);
     assert_true(!config.outputs.keep && !config.outputs.tensorboard && !config.data_crc32);
-    assert_string_equal(config.later,
-                        "nesterov, beta1, beta2, rho, eps, weight_decay, clip_value, clip_norm, "
-                        "schedule, lr_gamma, lr_step, lr_min, lr_patience, warmup, monitor, "
-                        "patience, min_delta, augment_affine, augment_elastic, augment_stroke, "
-                        "augment_noise, data_crc32, save_best, save_last, save_epoch, keep, "
-                        "tensorboard, started");
+    assert_string_equal(
+        config.later,
+        "kernels, nesterov, beta1, beta2, rho, eps, weight_decay, clip_value, clip_norm, "
+        "schedule, lr_gamma, lr_step, lr_min, lr_patience, warmup, monitor, "
+        "patience, min_delta, augment_affine, augment_elastic, augment_stroke, "
+        "augment_noise, data_crc32, save_best, save_last, save_epoch, keep, "
+        "tensorboard, started");
     mg__run_config_free(&config);
     scratch_remove("r");
 }
@@ -236,7 +237,7 @@ static void every_key_may_be_missing_or_not(void **unused)
     assert_int_equal(mg__make_dirs("r"), MG_OK);
     assert_int_equal(mg__run_save_config("r", &config), MG_OK);
     json_t *all = json_load_file("r/config.json", 0, NULL);
-    assert_int_equal(json_object_size(all), 16 + 28 + 3);
+    assert_int_equal(json_object_size(all), 16 + 29 + 3);
     json_object_foreach(all, key, value)
     {
         json_t *rest = json_copy(all);

@@ -48,8 +48,8 @@ class Training:
         self.cuda = o.device == "cuda"
         net, loss_of = build(torch, o.model).to(o.device), torch.nn.CrossEntropyLoss()
         self.parameters = list(net.parameters())
-        self.optimizer = torch.optim.Adam(self.parameters, lr=1e-3, fused=True,
-                                          capturable=mode.endswith("graph"))
+        fast = {"fused": True, "capturable": mode.endswith("graph")} if self.cuda else {}
+        self.optimizer = torch.optim.Adam(self.parameters, lr=1e-3, **fast)
         self.loss = lambda rows: loss_of(net(x.index_select(0, rows)),
                                          labels.index_select(0, rows))
         if mode == "compile":

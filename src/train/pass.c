@@ -108,20 +108,10 @@ static void bind_ops(mg_pass *p)
     }
 }
 
-/* Only what the plan's stages use: a layer inside a fused group has no data of its own, unless it
- * runs backward alone. */
-static mg_status prepare_stage(mg_pass *p, const mg_stage *s)
-{
-    mg_op *op = &p->ops[s->first];
-    if (s->fused) return s->fused->prepare && !op->fused_impl ? s->fused->prepare(op) : MG_OK;
-    const mg_layer_ops *ops = op->backend->ops->layers[op->layer->kind];
-    return ops->prepare && !op->impl ? ops->prepare(op) : MG_OK;
-}
-
 static mg_status prepare_ops(mg_pass *p)
 {
     for (int i = 0; i < p->stage_count; i++) {
-        const mg_status st = prepare_stage(p, &p->plan[i]);
+        const mg_status st = mg__stage_prepare(p, &p->plan[i]);
         if (st) return mg__fail_in(st, "%s", p->plan[i].name);
     }
     return MG_OK;

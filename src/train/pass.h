@@ -56,6 +56,10 @@ void mg__pass_free(mg_pass *pass);
 /* Makes pass->plan (train/plan.c); the ops must be bound. */
 mg_status mg__plan_make(mg_pass *pass, bool fuse);
 
+/* Prepares what the stage runs: its layer, or its fused group, whose layers have no data of their
+ * own then, unless they run backward alone. Once per op. */
+mg_status mg__stage_prepare(mg_pass *pass, const mg_stage *stage);
+
 /* FLOP of a stage's products, a multiply-add counting as two: a layer's forward, and backward as
  * much again for each of dx and dw. Taps in the padding count, though a backend may leave them out;
  * what is done once per element (activations, pooling, the loss, the optimizer) does not. */

@@ -173,6 +173,14 @@ mg_status mg__plan_make(mg_pass *p, bool fuse)
     return MG_OK;
 }
 
+mg_status mg__stage_prepare(mg_pass *p, const mg_stage *s)
+{
+    mg_op *op = &p->ops[s->first];
+    if (s->enqueue != run_forward && s->enqueue != run_backward) return MG_OK;
+    if (s->fused) return s->fused->prepare && !op->fused_impl ? s->fused->prepare(op) : MG_OK;
+    return layer_ops(op)->prepare && !op->impl ? layer_ops(op)->prepare(op) : MG_OK;
+}
+
 uint64_t mg__stage_flops(const mg_pass *p, const mg_stage *s)
 {
     uint64_t sum = 0;
