@@ -19,7 +19,9 @@ template <int INPUTS_, int SIZE_, int OUTPUTS_, int PAD_, bool POOL_> struct con
         PAD = PAD_,
         POOL = POOL_,
         OUT_SIZE = SIZE + 2 * PAD - KERNEL + 1,
-        Y_SIZE = POOL ? OUT_SIZE / 2 : OUT_SIZE
+        Y_SIZE = POOL ? OUT_SIZE / 2 : OUT_SIZE,
+        IMAGE = INPUTS * SIZE * SIZE,
+        Y_PLANE = Y_SIZE * Y_SIZE
     };
     static_assert(!POOL || OUT_SIZE % 2 == 0, "windows cover the image");
 };
@@ -32,7 +34,7 @@ template <int INPUTS_, int SIZE_, int OUTPUTS_, int PAD_, bool POOL_> struct con
 struct lenet_conv1 : conv_layer<1, 28, 6, 2, true> {
     enum { FORWARD_CHANNELS = 2, FORWARD_EACH = 2, FORWARD_STRIP = 4, FORWARD_SPLIT = 1 };
     enum { DATA_CHANNELS = 1, DATA_EACH = 1, DATA_SPLIT = 6 };
-    enum { WEIGHT_CHANNELS = 1, WEIGHT_IMAGES = 2, WEIGHT_SPLIT = 51 };
+    enum { WEIGHT_CHANNELS = 1, WEIGHT_IMAGES = 2, WEIGHT_SPLIT = 28 };
 };
 struct valid_conv1 : conv_layer<1, 28, 6, 0, true> {
     enum { FORWARD_CHANNELS = 2, FORWARD_EACH = 2, FORWARD_STRIP = 4, FORWARD_SPLIT = 1 };
@@ -80,37 +82,44 @@ struct conv_buffers {
 
 /* ---- staging ---- */
 
-/* One image of the batch. */
-struct image {
-    const float *x;
-    const uint8_t *pixels;
-    const float *table;
+/* Which image of x, or of the feed's, the batch's n-th is; 0 where the feed has none. */
+template <bool GATHERS> static __device__ size_t source_of(const conv_buffers &g, int n)
+{
+    if (!GATHERS) return (size_t)n;
+    if ((uint32_t)n >= valid_rows(g.feed.state)) return 0;
+    const uint32_t position = g.feed.state->cursor + (uint32_t)n;
+    return g.feed.order ? g.feed.order[position] : position;
+}
 
-    __device__ image(const conv_buffers &g, int n, size_t size)
-        : x(g.x ? g.x + (size_t)n * size : nullptr), pixels(nullptr), table(g.table)
-    {
-        const uint32_t position = g.feed.state->cursor + (uint32_t)n;
-        if (!x && (uint32_t)n < valid_rows(g.feed.state))
-            pixels = g.feed.pixels + (g.feed.order ? g.feed.order[position] : position) * size;
-    }
-    __device__ float operator[](size_t i) const
-    {
-        return x ? x[i] : pixels ? table[pixels[i]] : 0.0f;
-    }
+/* Number i of all those images. */
+template <bool GATHERS> static __device__ float number(const conv_buffers &g, size_t i)
+{
+    return GATHERS ? g.table[g.feed.pixels[i]] : g.x[i];
+}
+
+/* A gradient with respect to y, on its way back through the pooling and the ReLU. */
+struct gradient {
+    float d;
+    int winner; /* of the window */
 };
 
-/* The gradient of the convolution's output (y, x), of channel `plane` = image * OUTPUTS + channel:
- * back through the pooling and the ReLU. */
-template <class S>
-static __device__ float output_gradient(const conv_buffers &g, size_t plane, int i)
+template <class S> static __device__ gradient load_gradient(const conv_buffers &g, size_t at)
 {
-    if (!S::POOL) {
-        const size_t at = plane * (S::Y_SIZE * S::Y_SIZE) + (size_t)i;
-        return g.y[at] > 0.0f ? g.dy[at] : 0.0f;
-    }
-    const int y = i / S::OUT_SIZE, x = i % S::OUT_SIZE;
-    const size_t at = plane * (S::Y_SIZE * S::Y_SIZE) + (size_t)(y / 2 * S::Y_SIZE + x / 2);
-    return g.winners[at] == y % 2 * 2 + x % 2 ? g.dy[at] : 0.0f;
+    const float d = g.dy[at];
+    if (S::POOL) return {d, g.winners[at]};
+    const float y = g.y[at];
+    return {y > 0.0f ? d : 0.0f, 0};
+}
+
+/* put(i, its gradient) for each of the convolution's outputs i of a plane that y's number `at`
+ * comes from. */
+template <class S, class Put> static __device__ void spread(gradient v, int at, Put put)
+{
+    if (!S::POOL) put(at, v.d);
+    const int corner = at / S::Y_SIZE * 2 * S::OUT_SIZE + at % S::Y_SIZE * 2;
+    UNROLL
+    for (int k = 0; S::POOL && k < 4; k++)
+        put(corner + k / 2 * S::OUT_SIZE + k % 2, v.winner == k ? v.d : 0.0f);
 }
 
 constexpr int larger(int a, int b) { return a > b ? a : b; }
@@ -124,8 +133,8 @@ template <class S> struct forward_work {
                         S::POOL ? 2 : 1, S::FORWARD_STRIP, S::FORWARD_SPLIT>;
     enum {
         WEIGHTS = S::FORWARD_CHANNELS * S::INPUTS * TAPS,
-        IMAGE = S::INPUTS * plane::PLANE,
-        SHARED = larger(IMAGE + WEIGHTS, sums::FLOATS),
+        PLANES = S::INPUTS * plane::PLANE,
+        SHARED = larger(PLANES + WEIGHTS, sums::FLOATS),
         BLOCK = whole_warps(sums::THREADS_USED),
         BLOCKS = S::OUTPUTS / S::FORWARD_CHANNELS /* an image */
     };
@@ -150,37 +159,40 @@ template <class Relu> static __device__ float pool(Relu value, uint8_t &winner)
 }
 
 /* Block (n, y): some channels of image n. */
-template <class S>
+template <class S, bool GATHERS>
 static __global__ void __launch_bounds__(forward_work<S>::BLOCK) conv_forward(conv_buffers g)
 {
     using work = forward_work<S>;
     SHARED_ARRAY(float, shared, work::SHARED);
-    float *weights = shared + work::IMAGE;
+    SHARED_ARRAY(float, bias, S::FORWARD_CHANNELS);
+    float *weights = shared + work::PLANES;
     const int n = (int)blockIdx.x, first = (int)blockIdx.y * S::FORWARD_CHANNELS;
-    const image x(g, n, S::INPUTS * S::SIZE * S::SIZE);
-    if (!g.x && blockIdx.y == 0 && threadIdx.x == 0)
-        g.feed.batch_labels[n] =
-            x.pixels
-                ? g.feed
-                      .labels[(size_t)(x.pixels - g.feed.pixels) / (S::INPUTS * S::SIZE * S::SIZE)]
-                : (uint8_t)0;
-    work::plane::fill(shared, S::INPUTS, [&](int plane, int i) {
-        return x[(size_t)(plane * (S::SIZE * S::SIZE) + i)];
-    });
-    for (int i = (int)threadIdx.x; i < work::WEIGHTS; i += work::BLOCK)
-        weights[i] = g.w[first * (S::INPUTS * TAPS) + i];
+    const size_t source = source_of<GATHERS>(g, n);
+    const bool there = !GATHERS || (uint32_t)n < valid_rows(g.feed.state);
+    if (GATHERS && blockIdx.y == 0 && threadIdx.x == 0)
+        g.feed.batch_labels[n] = there ? g.feed.labels[source] : (uint8_t)0;
+    if (threadIdx.x < S::FORWARD_CHANNELS) bias[threadIdx.x] = g.b[first + (int)threadIdx.x];
+    work::plane::template clear<S::INPUTS, work::BLOCK>(shared);
+    __syncthreads();
+    stage<S::IMAGE, work::BLOCK>(
+        [&](int i) { return number<GATHERS>(g, source * S::IMAGE + (size_t)i); },
+        [&](int i, float x) {
+            shared[work::plane::place(i / (S::SIZE * S::SIZE), i % (S::SIZE * S::SIZE))] =
+                there ? x : 0.0f;
+        });
+    stage<work::WEIGHTS, work::BLOCK>([&](int i) { return g.w[first * (S::INPUTS * TAPS) + i]; },
+                                      [&](int i, float w) { weights[i] = w; });
     __syncthreads();
     work::sums::template convolve<false, typename work::plane>(shared, shared, weights,
                                                                S::INPUTS * TAPS, TAPS);
-    enum { PLANE = S::Y_SIZE * S::Y_SIZE };
-    for (int i = (int)threadIdx.x; i < S::FORWARD_CHANNELS * PLANE; i += work::BLOCK) {
-        const int channel = i / PLANE, row = i % PLANE / S::Y_SIZE, column = i % S::Y_SIZE;
-        const float bias = g.b[first + channel];
+    for (int i = (int)threadIdx.x; i < S::FORWARD_CHANNELS * S::Y_PLANE; i += work::BLOCK) {
+        const int channel = i / S::Y_PLANE, row = i % S::Y_PLANE / S::Y_SIZE;
+        const int column = i % S::Y_SIZE;
         const auto relu = [&](int r, int q) {
-            const float z = work::sums::at(shared, channel, r, q) + bias;
+            const float z = work::sums::at(shared, channel, r, q) + bias[channel];
             return z <= 0.0f ? 0.0f : z;
         };
-        const size_t at = (size_t)(n * S::OUTPUTS + first) * PLANE + (size_t)i;
+        const size_t at = (size_t)(n * S::OUTPUTS + first) * S::Y_PLANE + (size_t)i;
         if (S::POOL) {
             uint8_t winner;
             g.y[at] =
@@ -208,22 +220,29 @@ template <class S> struct data_work {
     static_assert(S::INPUTS % S::DATA_CHANNELS == 0, "no rest");
 };
 
-template <class S>
+template <class S, int BLOCK>
 static __device__ void data_gradient(const conv_buffers &g, float *shared, int block)
 {
     using work = data_work<S>;
     enum { PLANE = S::SIZE * S::SIZE, STEP = S::DATA_CHANNELS * TAPS };
     float *weights = shared + work::GRADIENTS;
     const int n = block / work::BLOCKS, first = block % work::BLOCKS * S::DATA_CHANNELS;
-    work::plane::fill(shared, S::OUTPUTS, [&](int channel, int i) {
-        return output_gradient<S>(g, (size_t)(n * S::OUTPUTS + channel), i);
-    });
-    for (int i = (int)threadIdx.x; i < work::WEIGHTS; i += (int)blockDim.x)
-        weights[i] = g.w[(i / STEP * S::INPUTS + first) * TAPS + i % STEP];
+    const size_t first_y = (size_t)n * (S::OUTPUTS * S::Y_PLANE);
+    work::plane::template clear<S::OUTPUTS, BLOCK>(shared);
+    __syncthreads();
+    stage<S::OUTPUTS * S::Y_PLANE, BLOCK>(
+        [&](int i) { return load_gradient<S>(g, first_y + (size_t)i); },
+        [&](int i, gradient v) {
+            spread<S>(v, i % S::Y_PLANE,
+                      [&](int at, float d) { shared[work::plane::place(i / S::Y_PLANE, at)] = d; });
+        });
+    stage<work::WEIGHTS, BLOCK>(
+        [&](int i) { return g.w[(i / STEP * S::INPUTS + first) * TAPS + i % STEP]; },
+        [&](int i, float w) { weights[i] = w; });
     __syncthreads();
     work::sums::template convolve<true, typename work::plane>(shared, shared, weights, TAPS, STEP);
     float *dx = g.dx + (size_t)(n * S::INPUTS + first) * PLANE;
-    for (int i = (int)threadIdx.x; i < S::DATA_CHANNELS * PLANE; i += (int)blockDim.x)
+    for (int i = (int)threadIdx.x; i < S::DATA_CHANNELS * PLANE; i += BLOCK)
         dx[i] = work::sums::at(shared, i / PLANE, i % PLANE / S::SIZE, i % S::SIZE);
 }
 
@@ -234,13 +253,13 @@ template <class S> struct weight_work {
     enum {
         CHANNELS = S::WEIGHT_CHANNELS,
         OUT_PLANE = S::OUT_SIZE * S::OUT_SIZE,
-        IMAGES = S::WEIGHT_IMAGES * plane::PLANE,
+        PLANES = S::WEIGHT_IMAGES * plane::PLANE,
         VALUES = CHANNELS * (TAPS + 1), /* a block's: of dw, then of db */
         PITCH = S::WEIGHT_SPLIT | 1,
         THREADS_USED = KERNEL * S::WEIGHT_SPLIT,
-        SHARED = larger(IMAGES + S::WEIGHT_IMAGES * CHANNELS * OUT_PLANE, VALUES *PITCH),
+        SHARED = larger(PLANES + S::WEIGHT_IMAGES * CHANNELS * OUT_PLANE, VALUES *PITCH),
         BLOCKS = S::OUTPUTS / CHANNELS * S::INPUTS, /* a group of images */
-        MOST_GROUPS = 16
+        MOST_GROUPS = 64
     };
     static_assert(S::OUTPUTS % CHANNELS == 0, "no rest");
 
@@ -251,27 +270,35 @@ template <class S> struct weight_work {
     }
 };
 
-/* WEIGHT_IMAGES images from `first` on: their x of one input channel, and the gradients of some
- * outputs. There are zeros where there is no image. */
-template <class S>
+/* WEIGHT_IMAGES images from `first` on: their x of one input channel, into planes that were
+ * cleared, and the gradients of some outputs, which are 0 where there is no image. */
+template <class S, bool GATHERS, int BLOCK>
 static __device__ void stage_images(const conv_buffers &g, float *in, float *gradients, int first,
                                     int input, int output)
 {
     using work = weight_work<S>;
-    for (int k = 0; k < S::WEIGHT_IMAGES; k++) {
-        const int n = first + k;
-        const bool there = n < g.batch;
-        const image x(g, there ? n : 0, S::INPUTS * S::SIZE * S::SIZE);
-        work::plane::fill(in + k * work::plane::PLANE, 1, [&](int, int i) {
-            return there ? x[(size_t)(input * (S::SIZE * S::SIZE) + i)] : 0.0f;
+    enum { PLANE = S::SIZE * S::SIZE, Y_PLANES = work::CHANNELS * S::Y_PLANE };
+    SHARED_ARRAY(size_t, sources, S::WEIGHT_IMAGES);
+    if (threadIdx.x < S::WEIGHT_IMAGES)
+        sources[threadIdx.x] = source_of<GATHERS>(g, min(first + (int)threadIdx.x, g.batch - 1));
+    __syncthreads(); /* and so the planes are cleared */
+    stage<S::WEIGHT_IMAGES * PLANE, BLOCK>(
+        [&](int i) {
+            return number<GATHERS>(g, sources[i / PLANE] * S::IMAGE +
+                                          (size_t)(input * PLANE + i % PLANE));
+        },
+        [&](int i, float x) { in[work::plane::place(i / PLANE, i % PLANE)] = x; });
+    stage<S::WEIGHT_IMAGES * Y_PLANES, BLOCK>(
+        [&](int i) {
+            const int n = min(first + i / Y_PLANES, g.batch - 1);
+            return load_gradient<S>(g, (size_t)(n * S::OUTPUTS + output) * S::Y_PLANE +
+                                           (size_t)(i % Y_PLANES));
+        },
+        [&](int i, gradient v) {
+            if (first + i / Y_PLANES >= g.batch) v.d = 0.0f;
+            float *plane = gradients + i / S::Y_PLANE * work::OUT_PLANE;
+            spread<S>(v, i % S::Y_PLANE, [&](int at, float d) { plane[at] = d; });
         });
-        for (int i = (int)threadIdx.x; i < work::CHANNELS * work::OUT_PLANE; i += (int)blockDim.x) {
-            const int channel = i / work::OUT_PLANE;
-            const size_t plane = (size_t)(n * S::OUTPUTS + output + channel);
-            gradients[k * (work::CHANNELS * work::OUT_PLANE) + i] =
-                there ? output_gradient<S>(g, plane, i % work::OUT_PLANE) : 0.0f;
-        }
-    }
 }
 
 /* Adds the staged images' part of one row of taps: of every WEIGHT_SPLITth row of outputs. */
@@ -325,18 +352,20 @@ static __device__ void share_weight_gradient(const conv_buffers &g, float sum, i
     volatile float *partial = g.partial + (size_t)block * groups * work::VALUES;
     const int v = (int)threadIdx.x;
     if (v < work::VALUES) partial[group * work::VALUES + (unsigned)v] = sum;
-    __threadfence();
     __syncthreads();
-    if (v == 0) *others = atomicInc(&g.finished[block], groups - 1); /* and 0 after the last */
+    if (v == 0) { /* a fence of one thread covers what the block did before its barrier */
+        __threadfence();
+        *others = atomicInc(&g.finished[block], groups - 1); /* and 0 after the last */
+        __threadfence();
+    }
     __syncthreads();
     if (*others != groups - 1 || v >= work::VALUES) return;
-    __threadfence();
     sum = 0;
     for (unsigned i = 0; i < groups; i++) sum += partial[i * work::VALUES + (unsigned)v];
     store_weight_gradient<S>(g, v, sum, input, output);
 }
 
-template <class S>
+template <class S, bool GATHERS, int BLOCK>
 static __device__ void weight_gradient(const conv_buffers &g, float *shared, unsigned index,
                                        unsigned groups)
 {
@@ -346,12 +375,13 @@ static __device__ void weight_gradient(const conv_buffers &g, float *shared, uns
     const unsigned group = index / work::BLOCKS;
     const int thread = (int)threadIdx.x, tap_row = thread % KERNEL, split = thread / KERNEL;
     float dw[work::CHANNELS * KERNEL] = {}, db[work::CHANNELS] = {};
+    work::plane::template clear<S::WEIGHT_IMAGES, BLOCK>(shared);
     for (int first = (int)group * S::WEIGHT_IMAGES; first < g.batch;
          first += (int)groups * S::WEIGHT_IMAGES) {
-        stage_images<S>(g, shared, shared + work::IMAGES, first, input, output);
+        stage_images<S, GATHERS, BLOCK>(g, shared, shared + work::PLANES, first, input, output);
         __syncthreads();
         if (thread < work::THREADS_USED)
-            add_rows<S>(dw, db, shared, shared + work::IMAGES, tap_row, split);
+            add_rows<S>(dw, db, shared, shared + work::PLANES, tap_row, split);
         __syncthreads();
     }
     UNROLL
@@ -384,16 +414,18 @@ template <class S> struct backward_work {
     static_assert(SHARED * sizeof(float) <= 48 * 1024, "what every GPU has");
 };
 
-/* Blocks for dx, if it is wanted, then `groups` times those for dw. */
-template <class S>
+/* weight_blocks for dw, so many times as there are groups of images; then those for dx, if any. */
+template <class S, bool GATHERS>
 static __global__ void __launch_bounds__(backward_work<S>::BLOCK)
-    conv_backward(conv_buffers g, unsigned data_blocks, unsigned groups)
+    conv_backward(conv_buffers g, unsigned weight_blocks)
 {
-    SHARED_ARRAY(float, shared, backward_work<S>::SHARED);
-    if (blockIdx.x < data_blocks)
-        data_gradient<S>(g, shared, (int)blockIdx.x);
-    else
-        weight_gradient<S>(g, shared, blockIdx.x - data_blocks, groups);
+    using work = backward_work<S>;
+    SHARED_ARRAY(float, shared, work::SHARED);
+    if (blockIdx.x < weight_blocks)
+        weight_gradient<S, GATHERS, work::BLOCK>(g, shared, blockIdx.x,
+                                                 weight_blocks / weight_work<S>::BLOCKS);
+    else if (!GATHERS)
+        data_gradient<S, work::BLOCK>(g, shared, (int)(blockIdx.x - weight_blocks));
 }
 
 /* ---- the list of shapes ---- */
@@ -409,17 +441,23 @@ struct conv_kernels {
 template <class S> static cudaError_t launch_forward(const conv_buffers &g, cudaStream_t stream)
 {
     using work = forward_work<S>;
-    return LAUNCH(conv_forward<S>, dim3((unsigned)g.batch, work::BLOCKS), work::BLOCK, 0, stream,
-                  g);
+    const dim3 grid((unsigned)g.batch, work::BLOCKS);
+    if constexpr (S::INPUTS == 1)
+        if (!g.x) return LAUNCH((conv_forward<S, true>), grid, work::BLOCK, 0, stream, g);
+    return LAUNCH((conv_forward<S, false>), grid, work::BLOCK, 0, stream, g);
 }
 
 template <class S> static cudaError_t launch_backward(const conv_buffers &g, cudaStream_t stream)
 {
-    using work = weight_work<S>;
+    const unsigned weight_blocks = weight_work<S>::BLOCKS * weight_work<S>::groups(g.batch);
     const unsigned data_blocks = g.dx ? data_work<S>::BLOCKS * (unsigned)g.batch : 0;
-    const unsigned groups = work::groups(g.batch);
-    return LAUNCH(conv_backward<S>, data_blocks + work::BLOCKS * groups, backward_work<S>::BLOCK, 0,
-                  stream, g, data_blocks, groups);
+    enum { BLOCK = backward_work<S>::BLOCK };
+    if constexpr (S::INPUTS == 1)
+        if (!g.x)
+            return LAUNCH((conv_backward<S, true>), weight_blocks, BLOCK, 0, stream, g,
+                          weight_blocks);
+    return LAUNCH((conv_backward<S, false>), weight_blocks + data_blocks, BLOCK, 0, stream, g,
+                  weight_blocks);
 }
 
 template <class S> static constexpr conv_kernels kernels_of()

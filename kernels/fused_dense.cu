@@ -14,11 +14,11 @@ static __device__ inline float dot(float4 a, float4 b)
 
 /* ---- dense + relu, forward ---- */
 
-enum { TILE = 8, FORWARD_THREADS = 128, FORWARD_WARPS = FORWARD_THREADS / 32 };
+enum { TILE = 8, FORWARD_THREADS = 256, FORWARD_WARPS = FORWARD_THREADS / 32 };
 
 /* A block computes TILE outputs of TILE images; its threads share the inputs among them. Both
  * operands come by way of the cache, each element once per tile. */
-static __global__ void __launch_bounds__(FORWARD_THREADS)
+static __global__ void __launch_bounds__(FORWARD_THREADS, 1)
     dense_relu(float *__restrict__ y, const float *__restrict__ x, const float *__restrict__ w,
                const float *__restrict__ b, int batch, int in, int out)
 {
@@ -27,17 +27,15 @@ static __global__ void __launch_bounds__(FORWARD_THREADS)
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     float acc[TILE * TILE] = {};
     for (int k = 4 * (int)threadIdx.x; k < in; k += 4 * FORWARD_THREADS) {
-        float4 weights[TILE];
+        float4 images[TILE], weights[TILE]; /* beyond the last row: any row will do */
         UNROLL
-        for (int o = 0; o < TILE; o++) /* beyond the last row: any row will do */
+        for (int n = 0; n < TILE; n++)
+            images[n] = load4(x + (size_t)min(first_image + n, batch - 1) * (size_t)in + k);
+        UNROLL
+        for (int o = 0; o < TILE; o++)
             weights[o] = load4(w + (size_t)min(first_output + o, out - 1) * (size_t)in + k);
         UNROLL
-        for (int n = 0; n < TILE; n++) {
-            const float4 image =
-                load4(x + (size_t)min(first_image + n, batch - 1) * (size_t)in + k);
-            UNROLL
-            for (int o = 0; o < TILE; o++) acc[n * TILE + o] += dot(image, weights[o]);
-        }
+        for (int i = 0; i < TILE * TILE; i++) acc[i] += dot(images[i / TILE], weights[i % TILE]);
     }
     spread_sum<TILE * TILE, 32>(acc, lane);
     sums[warp * TILE * TILE + 2 * lane] = acc[0];
@@ -54,10 +52,11 @@ static __global__ void __launch_bounds__(FORWARD_THREADS)
 /* ---- the last dense layer and softmax_xent, forward; in training the way back to its input ----
  */
 
-enum { HEAD_INPUTS = 1024, HEAD_CLASSES = 256, HEAD_THREADS = 128, HEAD_WARPS = HEAD_THREADS / 32 };
+enum { HEAD_INPUTS = 1024, HEAD_CLASSES = 256, HEAD_THREADS = 320, HEAD_WARPS = HEAD_THREADS / 32 };
 
 /* One block per image. rows: as in finish_row. dy [batch][classes], dx [batch][in]: the gradients
- * with respect to the outputs and the inputs of the dense layer; NULL in evaluation. */
+ * with respect to the layer's outputs and, back through the relu that they come from, its inputs;
+ * NULL in evaluation. */
 static __global__ void __launch_bounds__(HEAD_THREADS)
     head(softmax_xent loss, float *__restrict__ y, mg_step_stat *__restrict__ rows,
          float *__restrict__ dy, float *__restrict__ dx, const float *__restrict__ x,
@@ -66,36 +65,41 @@ static __global__ void __launch_bounds__(HEAD_THREADS)
 {
     SHARED_ARRAY(float, inputs, HEAD_INPUTS);
     SHARED_ARRAY(float, logits, HEAD_CLASSES);
+    SHARED_ARRAY(float, probabilities, HEAD_CLASSES);
     SHARED_ARRAY(float, gradients, HEAD_CLASSES);
-    const int image = (int)blockIdx.x, lane = (int)threadIdx.x % 32, warp = (int)threadIdx.x / 32;
-    const size_t first_class = (size_t)image * (size_t)classes;
+    const int image = (int)blockIdx.x, thread = (int)threadIdx.x, lane = thread % 32;
+    const int warp = thread / 32, label = feed.batch_labels[image];
+    const uint32_t valid = valid_rows(feed.state);
     x += (size_t)image * (size_t)in;
-    y += first_class;
-    for (int i = (int)threadIdx.x; i < in; i += HEAD_THREADS) inputs[i] = x[i];
+    for (int i = thread; i < in; i += HEAD_THREADS) inputs[i] = x[i];
     __syncthreads();
     for (int k = warp; k < classes; k += HEAD_WARPS) {
+        const float bias = b[k];
         float sum = 0;
         for (int i = lane; i < in; i += 32)
             sum += inputs[i] * w[(size_t)k * (size_t)in + (size_t)i];
         sum = warp_sum(sum);
-        if (lane == 0) logits[k] = sum + b[k];
+        if (lane == 0) logits[k] = sum + bias;
     }
     __syncthreads();
-    if (warp == 0) finish_row(loss, y, rows, logits, image, feed, classes, lane);
-    if (!dy) return;
-    __syncthreads(); /* y is there */
-    const uint32_t valid = valid_rows(feed.state);
-    for (int k = (int)threadIdx.x; k < classes; k += HEAD_THREADS) {
-        const float d = loss.gradient(logits[k], y[k], k == feed.batch_labels[image], classes);
+    if (warp == 0) finish_row(loss, probabilities, rows, logits, image, feed, classes, lane);
+    __syncthreads();
+    for (int k = thread; k < classes; k += HEAD_THREADS) {
+        const size_t at = (size_t)image * (size_t)classes + (size_t)k;
+        y[at] = probabilities[k];
+        if (!dy) continue;
+        const float d = loss.gradient(logits[k], probabilities[k], k == label, classes);
         gradients[k] = (uint32_t)image < valid ? d / (float)valid : 0.0f;
-        dy[first_class + (size_t)k] = gradients[k];
+        dy[at] = gradients[k];
     }
+    if (!dy) return;
     __syncthreads();
-    for (int i = (int)threadIdx.x; i < in; i += HEAD_THREADS) {
+    for (int i = thread; i < in; i += HEAD_THREADS) {
         float sum = 0;
+        UNROLL
         for (int k = 0; k < classes; k++)
             sum += gradients[k] * w[(size_t)k * (size_t)in + (size_t)i];
-        dx[(size_t)image * (size_t)in + (size_t)i] = sum;
+        dx[(size_t)image * (size_t)in + (size_t)i] = inputs[i] > 0.0f ? sum : 0.0f;
     }
 }
 
@@ -105,6 +109,7 @@ enum {
     COLUMNS = 16,   /* of w, of a block */
     IMAGES = 32,    /* at a time */
     PITCH = 36,     /* of IMAGES numbers in shared memory, so that rows begin in other banks */
+    W_PITCH = 20,   /* of COLUMNS, for the same reason */
     OUT_MOST = 208, /* outputs, a multiple of 4: what fits into 48 KB of shared memory */
     SPLITS = 8      /* lanes that share the outputs for dx */
 };
@@ -122,27 +127,47 @@ struct dense_layer {
     unsigned blocks() const { return ((unsigned)in + COLUMNS - 1) / COLUMNS; }
 };
 
-/* dz of IMAGES images from first_image on, as [out][PITCH], and COLUMNS of their x, as
- * [COLUMNS][PITCH]; zeros for images and outputs that there are none of. */
-static __device__ inline void stage_images(const dense_layer &l, float *dz, float *x,
-                                           int first_column, int first_image, int batch)
+/* Where column c of x is staged: a thread's four columns, 4k to 4k+3, lie apart, so that threads
+ * beside each other read other banks. */
+static __device__ inline int row_of_column(int c) { return c % 4 * 4 + c / 4; }
+
+/* dz of IMAGES images from first_image on, as [out][PITCH]; 0 for images and outputs that there are
+ * none of. A warp takes four images, and loads all their numbers before it looks at one. */
+template <bool RELU>
+static __device__ void stage_gradients(const dense_layer &l, float *dz, int first_image, int batch)
 {
-    const int lane = (int)threadIdx.x % 32, outputs = (l.out + 3) / 4 * 4;
-    for (int n = (int)threadIdx.x / 32; n < IMAGES; n += WARPS)
-        for (int o = lane; o < outputs; o += 32) {
-            const size_t i = (size_t)(first_image + n) * (size_t)l.out + (size_t)o;
-            const bool there = first_image + n < batch && o < l.out;
-            dz[o * PITCH + n] = there && (!l.relu || l.relu[i] > 0.0f) ? l.dy[i] : 0.0f;
+    const int n = (int)threadIdx.x / 32 * 4, outputs = (l.out + 3) / 4 * 4;
+    static_assert(WARPS * 4 == IMAGES, "all images");
+    for (int o = (int)threadIdx.x % 32; o < outputs; o += 32) {
+        float d[4], y[4];
+        UNROLL
+        for (int i = 0; i < 4; i++) {
+            const size_t image = (size_t)min(first_image + n + i, batch - 1);
+            const size_t at = image * (size_t)l.out + (size_t)min(o, l.out - 1);
+            d[i] = l.dy[at];
+            y[i] = RELU ? l.relu[at] : 1.0f;
         }
+        UNROLL
+        for (int i = 0; i < 4; i++)
+            if (first_image + n + i >= batch || o >= l.out || !(y[i] > 0.0f)) d[i] = 0.0f;
+        *(float4 *)(dz + o * PITCH + n) = {d[0], d[1], d[2], d[3]};
+    }
+}
+
+/* COLUMNS of the same images' x, as [row_of_column][PITCH]; 0 beyond the last column. */
+static __device__ inline void stage_inputs(const dense_layer &l, float *x, int first_column,
+                                           int first_image, int batch)
+{
     for (int i = (int)threadIdx.x; i < IMAGES * COLUMNS / 4; i += THREADS) {
         const int n = i / (COLUMNS / 4), c = i % (COLUMNS / 4) * 4;
+        const size_t image = (size_t)min(first_image + n, batch - 1);
         float4 v = {0.0f, 0.0f, 0.0f, 0.0f};
-        if (first_image + n < batch && first_column + c < l.in)
-            v = load4(l.x + (size_t)(first_image + n) * (size_t)l.in + (size_t)(first_column + c));
-        x[c * PITCH + n] = v.x;
-        x[(c + 1) * PITCH + n] = v.y;
-        x[(c + 2) * PITCH + n] = v.z;
-        x[(c + 3) * PITCH + n] = v.w;
+        if (first_column + c < l.in)
+            v = load4(l.x + image * (size_t)l.in + (size_t)(first_column + c));
+        x[row_of_column(c) * PITCH + n] = v.x;
+        x[row_of_column(c + 1) * PITCH + n] = v.y;
+        x[row_of_column(c + 2) * PITCH + n] = v.z;
+        x[row_of_column(c + 3) * PITCH + n] = v.w;
     }
 }
 
@@ -157,7 +182,7 @@ static __device__ inline void data_gradient(const dense_layer &l, const float *d
     static_assert(THREADS / SPLITS * 16 == IMAGES * COLUMNS, "a tile for each group");
     float acc[16] = {};
     for (int o = (int)split; o < l.out; o += SPLITS) {
-        const float4 d = load4(dz + o * PITCH + n), v = load4(w + o * COLUMNS + c);
+        const float4 d = load4(dz + o * PITCH + n), v = load4(w + o * W_PITCH + c);
         const float d4[4] = {d.x, d.y, d.z, d.w}, v4[4] = {v.x, v.y, v.z, v.w};
         UNROLL
         for (int i = 0; i < 16; i++) acc[i] += d4[i / 4] * v4[i % 4];
@@ -169,14 +194,15 @@ static __device__ inline void data_gradient(const dense_layer &l, const float *d
         *(float2 *)(l.dx + (size_t)image * (size_t)l.in + (size_t)column) = {acc[0], acc[1]};
 }
 
-/* Adds the staged images' part of dw[4 outputs][4 columns]. */
-static __device__ inline void add_weight_gradient(float (&acc)[16], const float *dz, const float *x)
+/* Adds the staged images' part of dw[4 outputs][4 columns]; dz: of the first of the outputs. */
+static __device__ inline void add_weight_gradient(float (&acc)[16], const float *dz, const float *x,
+                                                  int column)
 {
     UNROLL
     for (int n = 0; n < IMAGES; n += 4) {
         float4 columns[4];
         UNROLL
-        for (int c = 0; c < 4; c++) columns[c] = load4(x + c * PITCH + n);
+        for (int c = 0; c < 4; c++) columns[c] = load4(x + row_of_column(column + c) * PITCH + n);
         UNROLL
         for (int o = 0; o < 4; o++) {
             const float4 d = load4(dz + o * PITCH + n);
@@ -187,50 +213,64 @@ static __device__ inline void add_weight_gradient(float (&acc)[16], const float 
 }
 
 template <class Rule>
-static __device__ void backward_columns(const dense_layer &l, const Rule &rule, int first_column,
+static __device__ void backward_columns(const dense_layer &l, Rule &rule, int first_column,
                                         int batch)
 {
     SHARED_ARRAY(float4, dz4, OUT_MOST * PITCH / 4);
     SHARED_ARRAY(float4, x4, COLUMNS * PITCH / 4);
-    SHARED_ARRAY(float4, w4, OUT_MOST * COLUMNS / 4);
+    SHARED_ARRAY(float4, w4, OUT_MOST * W_PITCH / 4);
     float *dz = (float *)dz4, *x = (float *)x4;
     const int o = (int)threadIdx.x / (COLUMNS / 4) * 4, c = (int)threadIdx.x % (COLUMNS / 4) * 4;
     const int column = first_column + c;
+    const bool updates = !l.dw, has_biases = first_column == 0 && (int)threadIdx.x < l.out;
+    const auto there = [&](int i) { return o + i < l.out && column < l.in; };
+    const auto at = [&](int i) { return (size_t)(o + i) * (size_t)l.in + (size_t)column; };
+    parameters<4, Rule> p[4];
+    UNROLL
+    for (int i = 0; i < 4; i++)
+        if (updates && there(i)) p[i].load(rule, l.first_w + at(i));
     for (int row = o / 4; l.dx && row < l.out; row += THREADS / (COLUMNS / 4))
         if (column < l.in)
-            w4[row * COLUMNS / 4 + c / 4] =
+            w4[row * W_PITCH / 4 + c / 4] =
                 load4(l.w + (size_t)row * (size_t)l.in + (size_t)column);
     float dw[16] = {}, db = 0.0f;
     for (int image = 0; image < batch; image += IMAGES) {
         __syncthreads(); /* the images before are done with */
-        stage_images(l, dz, x, first_column, image, batch);
+        if (l.relu)
+            stage_gradients<true>(l, dz, image, batch);
+        else
+            stage_gradients<false>(l, dz, image, batch);
+        stage_inputs(l, x, first_column, image, batch);
         __syncthreads();
         if (l.dx) data_gradient(l, dz, (const float *)w4, first_column, image, batch);
-        if (o < l.out) add_weight_gradient(dw, dz + o * PITCH, x + c * PITCH);
-        if (first_column == 0 && (int)threadIdx.x < l.out)
+        if (o < l.out) add_weight_gradient(dw, dz + o * PITCH, x, c);
+        if (has_biases)
             for (int n = 0; n < IMAGES; n++) db += dz[(int)threadIdx.x * PITCH + n];
     }
+    if (updates) rule.begin();
     UNROLL
     for (int i = 0; i < 4; i++) {
-        const size_t at = (size_t)(o + i) * (size_t)l.in + (size_t)column;
-        if (o + i >= l.out || column >= l.in) continue;
         const floats<4> g = {{dw[4 * i], dw[4 * i + 1], dw[4 * i + 2], dw[4 * i + 3]}};
-        if (l.dw)
-            *(floats<4> *)(l.dw + at) = g;
+        if (!there(i)) continue;
+        if (updates)
+            p[i].update(rule, l.first_w + at(i), g);
         else
-            apply(rule, l.first_w + at, g);
+            *(floats<4> *)(l.dw + at(i)) = g;
     }
-    if (first_column != 0 || (int)threadIdx.x >= l.out) return;
-    if (l.db)
+    if (!has_biases) return;
+    if (updates) {
+        parameters<1, Rule> bias;
+        bias.load(rule, l.first_b + threadIdx.x);
+        bias.update(rule, l.first_b + threadIdx.x, floats<1>{{db}});
+    } else {
         l.db[threadIdx.x] = db;
-    else
-        apply(rule, l.first_b + threadIdx.x, floats<1>{{db}});
+    }
 }
 
 /* The blocks of one layer, those of a second one (none if it has no inputs), and, if there are
  * rows, one that sums their statistics. */
 template <class Rule>
-static __global__ void __launch_bounds__(THREADS)
+static __global__ void __launch_bounds__(THREADS, 1)
     dense_backward(dense_layer a, dense_layer b, Rule rule, mg_feed feed, const mg_step_stat *rows,
                    int batch, unsigned blocks_a, unsigned blocks_b)
 {
@@ -239,7 +279,6 @@ static __global__ void __launch_bounds__(THREADS)
         sum_rows(feed, rows, batch);
         return;
     }
-    if (!a.dw) rule.begin();
     const bool second = block >= blocks_a;
     const dense_layer l = second ? b : a;
     if (second) block -= blocks_a;
@@ -316,7 +355,7 @@ cudaError_t mg__launch_dense_relu_backward(const mg_op *ops, cudaStream_t stream
 cudaError_t mg__launch_tail_backward(const mg_op *ops, const mg_step_stat *rows,
                                      cudaStream_t stream)
 {
-    dense_layer l = layer_of(ops, ops[1].y, true);
+    dense_layer l = layer_of(ops, NULL, true); /* the head has been through the relu */
     l.dy = ops[1].dy;
     return launch_backward(ops, l, layer_of(&ops[2], NULL, false), rows, stream);
 }

@@ -96,27 +96,35 @@ template <int N> struct alignas(N * sizeof(float)) floats {
     float at[N];
 };
 
-/* i a multiple of N. */
-template <int N, class Rule>
-static __device__ void apply(const Rule &rule, size_t i, const floats<N> &g)
-{
+/* N parameters with their optimizer state, from index i on, a multiple of N. Loading is apart, so
+ * that it can come long before the gradients are known. */
+template <int N, class Rule> struct parameters {
     enum { SLOTS = Rule::SLOTS };
-    floats<N> w = *(const floats<N> *)(rule.u.w + i), s[SLOTS];
-    UNROLL
-    for (int k = 0; k < SLOTS; k++) s[k] = *(const floats<N> *)(rule.u.slots[k] + i);
-    UNROLL
-    for (int n = 0; n < N; n++) {
-        float state[SLOTS];
+    floats<N> w, s[SLOTS];
+
+    __device__ void load(const Rule &rule, size_t i)
+    {
+        w = *(const floats<N> *)(rule.u.w + i);
         UNROLL
-        for (int k = 0; k < SLOTS; k++) state[k] = s[k].at[n];
-        w.at[n] = rule.step(w.at[n], g.at[n], state);
-        UNROLL
-        for (int k = 0; k < SLOTS; k++) s[k].at[n] = state[k];
+        for (int k = 0; k < SLOTS; k++) s[k] = *(const floats<N> *)(rule.u.slots[k] + i);
     }
-    *(floats<N> *)(rule.u.w + i) = w;
-    UNROLL
-    for (int k = 0; k < SLOTS; k++) *(floats<N> *)(rule.u.slots[k] + i) = s[k];
-}
+
+    __device__ void update(const Rule &rule, size_t i, const floats<N> &g)
+    {
+        UNROLL
+        for (int n = 0; n < N; n++) {
+            float state[SLOTS];
+            UNROLL
+            for (int k = 0; k < SLOTS; k++) state[k] = s[k].at[n];
+            w.at[n] = rule.step(w.at[n], g.at[n], state);
+            UNROLL
+            for (int k = 0; k < SLOTS; k++) s[k].at[n] = state[k];
+        }
+        *(floats<N> *)(rule.u.w + i) = w;
+        UNROLL
+        for (int k = 0; k < SLOTS; k++) *(floats<N> *)(rule.u.slots[k] + i) = s[k];
+    }
+};
 
 /* launch(rule) with the rule that the update's spec names. */
 template <class Launch> static cudaError_t with_rule(const mg_update &u, Launch launch)

@@ -8,6 +8,22 @@
 
 enum { KERNEL = 5, TAPS = KERNEL * KERNEL };
 
+/* put(i, get(i)) for i = 0 .. COUNT-1 by the BLOCK threads of a block. A thread has up to 8 loads
+ * on their way before it waits for the first: get() is to load without conditions. Past the end it
+ * is asked for the last number again. */
+template <int COUNT, int BLOCK, class Get, class Put> static __device__ void stage(Get get, Put put)
+{
+    enum { ROUNDS = (COUNT + BLOCK - 1) / BLOCK, IN_FLIGHT = ROUNDS < 8 ? ROUNDS : 8 };
+    for (int first = (int)threadIdx.x; first < COUNT; first += IN_FLIGHT * BLOCK) {
+        decltype(get(0)) value[IN_FLIGHT];
+        UNROLL
+        for (int k = 0; k < IN_FLIGHT; k++) value[k] = get(min(first + k * BLOCK, COUNT - 1));
+        UNROLL
+        for (int k = 0; k < IN_FLIGHT; k++)
+            if (first + k * BLOCK < COUNT) put(first + k * BLOCK, value[k]);
+    }
+}
+
 /* Planes of SIZE x SIZE numbers with zeros around them. An odd pitch: the rows that a warp reads at
  * once begin in different banks. */
 template <int SIZE_, int PAD_> struct padded {
@@ -19,15 +35,16 @@ template <int SIZE_, int PAD_> struct padded {
         PLANE = WIDTH * PITCH
     };
 
-    /* out[plane][row][column] = value(plane, index in the plane) inside, 0 outside. */
-    template <class Value> static __device__ void fill(float *out, int planes, Value value)
+    /* Where number i of a plane is. */
+    static __device__ int place(int plane, int i)
     {
-        for (int i = (int)threadIdx.x; i < planes * WIDTH * WIDTH; i += (int)blockDim.x) {
-            const int plane = i / (WIDTH * WIDTH), row = i / WIDTH % WIDTH, column = i % WIDTH;
-            const int y = row - PAD, x = column - PAD;
-            const bool inside = y >= 0 && y < SIZE && x >= 0 && x < SIZE;
-            out[plane * PLANE + row * PITCH + column] = inside ? value(plane, y * SIZE + x) : 0.0f;
-        }
+        return plane * PLANE + (i / SIZE + PAD) * PITCH + i % SIZE + PAD;
+    }
+
+    /* The zeros, before a barrier; numbers are put into their places after it. */
+    template <int PLANES, int BLOCK> static __device__ void clear(float *out)
+    {
+        for (int i = (int)threadIdx.x; PAD > 0 && i < PLANES * PLANE; i += BLOCK) out[i] = 0.0f;
     }
 };
 

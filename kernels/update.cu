@@ -8,8 +8,12 @@ enum { WIDTH = 4 };
 template <class Rule> static __global__ void __launch_bounds__(THREADS) update(Rule rule)
 {
     rule.begin();
-    for (size_t i = WIDTH * first_index(); i < rule.u.length; i += WIDTH * index_stride())
-        apply(rule, i, *(const floats<WIDTH> *)(rule.u.dw + i));
+    for (size_t i = WIDTH * first_index(); i < rule.u.length; i += WIDTH * index_stride()) {
+        const floats<WIDTH> g = *(const floats<WIDTH> *)(rule.u.dw + i);
+        parameters<WIDTH, Rule> p;
+        p.load(rule, i);
+        p.update(rule, i, g);
+    }
 }
 
 /* Norms of numbers x = scale s, for squares may be beyond a float: the sum of s s, by all threads

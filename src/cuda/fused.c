@@ -17,7 +17,7 @@ static mg_conv_group conv_group(const mg_op *ops, bool input, bool pool)
 
 static bool conv_fits(const mg_op *ops, bool input, bool pool)
 {
-    if (input && mg__op_augments(ops)) return false;
+    if (input && (mg__op_augments(ops) || ops->layer->out.c != 1)) return false;
     return mg__conv_group_fits(ops[input].layer, pool ? ops[input + 2].layer : NULL);
 }
 
