@@ -195,23 +195,14 @@ out:
 
 /* ---- the command ---- */
 
-/* y: [layers], outputs of the last layer that goes with each conv layer; the rest NULL. */
-static mg_status alloc_outputs(float **y, const cli_network *n)
+/* y: [layers], room for their outputs, each malloc'd. */
+static mg_status alloc_outputs(float **y, const mg_model *m)
 {
-    const mg_model *m = n->model;
-    int convs = 0;
-    for (int i = 0; i < m->layer_count; i++) {
-        if (m->layers[i].kind != MG_LAYER_CONV) continue;
-        const int last = last_of(m, i);
-        assert(!y[last]); /* other conv layers have other last ones */
-        if (!(y[last] = malloc(mg_shape_size(m->layers[last].out) * sizeof *y[last])))
+    for (int i = 0; i < m->layer_count; i++)
+        if (!(y[i] = malloc(mg_shape_size(m->layers[i].out) * sizeof *y[i])))
             return mg__fail(MG_ERR_MEMORY, "out of memory for the outputs of %s",
                             m->layers[i].name);
-        convs++;
-    }
-    return convs ? MG_OK
-                 : mg__fail(MG_ERR_NOT_FOUND, "%s: the model has no conv layer, and so no maps",
-                            n->path);
+    return MG_OK;
 }
 
 static mg_status draw_features(const features_args *a, const cli_network *n, mg_backend *backend)
@@ -219,9 +210,10 @@ static mg_status draw_features(const features_args *a, const cli_network *n, mg_
     mg_status st;
     const mg_model *m = n->model;
     float *y[MG_MAX_LAYERS] = {0};
+    int convs = 0;
     uint8_t *pixels = malloc(mg_shape_size(mg__model_input(m)->shape));
     if (!pixels) MG_FAIL(MG_ERR_MEMORY, "out of memory for a picture");
-    MG_TRY(alloc_outputs(y, n));
+    MG_TRY(alloc_outputs(y, m));
     MG_TRY(cli_read_picture(pixels, m, a->picture));
     MG_TRY(mg__activations(y, backend, m, n->params, pixels));
     if (a->out) MG_TRY(mg__make_dirs(a->out));
@@ -230,7 +222,10 @@ static mg_status draw_features(const features_args *a, const cli_network *n, mg_
         const int last = last_of(m, i);
         MG_TRY(draw_maps(a, &m->layers[i], &m->layers[last], y[last]));
         if (a->filters) MG_TRY(draw_filters(a, &m->layers[i], n->params));
+        convs++;
     }
+    if (!convs)
+        MG_FAIL(MG_ERR_NOT_FOUND, "%s: the model has no conv layer, and so no maps", n->path);
 out:
     for (int i = 0; i < m->layer_count; i++) free(y[i]);
     free(pixels);

@@ -307,10 +307,10 @@ out:
 static mg_status begin_again(train_run *run, const train_args *a)
 {
     mg_status st;
+    MG_TRY(mg__run_lock(&run->lock, a->resume));
+    MG_TRY(mg__run_load_config(&run->config, a->resume));
     run->dir = strdup(a->resume);
     if (!run->dir) MG_FAIL(MG_ERR_MEMORY, "out of memory");
-    MG_TRY(mg__run_lock(&run->lock, run->dir));
-    MG_TRY(mg__run_load_config(&run->config, run->dir));
     if (run->config.later)
         MG_TRY(train_log_say(&run->log, run->verbose > 0,
                              "config.json is of an older version: by default are %s\n",

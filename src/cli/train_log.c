@@ -101,8 +101,8 @@ static bool has_line(const char *text, const char *start, size_t length)
     return false;
 }
 
-/* *old: the file held whole lines before. *lacks_due: but none like `due`. */
-static mg_status cut_to_whole_lines(const char *path, const char *due, bool *old, bool *lacks_due)
+/* *old: the file held whole lines before. *due: becomes NULL if one of them is like it. */
+static mg_status cut_to_whole_lines(const char *path, const char **due, bool *old)
 {
     uint8_t *text = NULL;
     size_t size = 0;
@@ -114,7 +114,7 @@ static mg_status cut_to_whole_lines(const char *path, const char *due, bool *old
     if (whole < size) st = mg__file_cut(path, whole);
     *old = whole > 0;
     text[whole] = 0;
-    *lacks_due = due && !has_line((const char *)text, due, strcspn(due, "/") + 1);
+    if (*due && has_line((const char *)text, *due, strcspn(*due, "/") + 1)) *due = NULL;
     free(text);
     return st;
 }
@@ -122,15 +122,15 @@ static mg_status cut_to_whole_lines(const char *path, const char *due, bool *old
 mg_status train_log_open(train_log *log, const char *dir, const char *due)
 {
     mg_status st;
-    bool old = false, lacks_due = due != NULL;
+    bool old = false;
     char *path = NULL;
     MG_TRY(mg__run_file(&path, dir, MG_RUN_LOG));
     MG_TRY(mg__file_append(path, "", 0)); /* a link to another file is refused, not cut */
-    MG_TRY(cut_to_whole_lines(path, due, &old, &lacks_due));
+    MG_TRY(cut_to_whole_lines(path, &due, &old));
     log->path = path;
     path = NULL;
-    if (lacks_due) MG_TRY(keep(log, due));
-    if (old || lacks_due) MG_TRY(keep(log, "\n"));
+    if (due) MG_TRY(keep(log, due));
+    if (old || due) MG_TRY(keep(log, "\n"));
     if (log->waiting) MG_TRY(keep(log, log->waiting));
 out:
     free(path);

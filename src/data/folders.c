@@ -128,23 +128,27 @@ static mg_status add_picture(void *user, const char *path, const char *name, boo
     return MG_OK;
 }
 
+static mg_status list_class(listing *list, const char *path, const char *name)
+{
+    char *folder = mg__format("%s/%s", path, name);
+    if (!folder) return mg__fail(MG_ERR_MEMORY, "%s: out of memory", path);
+    const mg_status st = for_each(folder, add_picture, list);
+    free(folder);
+    return st;
+}
+
 static mg_status list_pictures(listing *list, const char *path)
 {
     mg_status st;
-    char *folder = NULL;
     list->numbers = true;
     MG_TRY(for_each(path, add_class, list));
     if (!list->name_count)
         MG_FAIL(MG_ERR_FORMAT, "%s: no folder of pictures per class is in it", path);
     for (int i = 0; i < list->name_count; i++) {
         list->label = (uint8_t)(list->numbers ? label_of(list->names[i]) : i);
-        free(folder);
-        folder = mg__format("%s/%s", path, list->names[i]);
-        if (!folder) MG_FAIL(MG_ERR_MEMORY, "%s: out of memory", path);
-        MG_TRY(for_each(folder, add_picture, list));
+        MG_TRY(list_class(list, path, list->names[i]));
     }
 out:
-    free(folder);
     return st;
 }
 

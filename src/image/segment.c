@@ -73,24 +73,25 @@ static int owner(const mg__box *boxes, int count, int i, uint32_t height)
 {
     const mg__box box = boxes[i];
     if (5 * (box.y1 - box.y0) >= 2 * height) return i;
-    if (2 * (box.x1 - box.x0) >= height && count == 1) return i;
     const int64_t left = i > 0 ? (int64_t)box.x0 - boxes[i - 1].x1 : INT64_MAX;
     const int64_t right = i + 1 < count ? (int64_t)boxes[i + 1].x0 - box.x1 : INT64_MAX;
     const int64_t nearest = left < right ? left : right;
-    return 6 * nearest > height ? -1 : left < right ? i - 1 : i + 1;
+    const int neighbour = left < right ? i - 1 : i + 1;
+    assert(neighbour >= 0 && neighbour < count); /* a group alone is as tall as the median */
+    return 6 * nearest > height ? -1 : neighbour;
 }
 
 /* Lets small groups join or vanish, and closes the gaps in the numbers. */
 static int join_small(const mg__box *boxes, mg__blob **sorted, int blobs, int count)
 {
     int numbers[MAX_DIGITS], owners[MAX_DIGITS], groups = 0;
+    assert(count > 0);
     const uint32_t height = median_height(boxes, count);
     for (int i = 0; i < count; i++) {
         owners[i] = owner(boxes, count, i, height);
         numbers[i] = owners[i] == i ? groups++ : -1;
     }
     for (int k = 0; k < blobs; k++) {
-        /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): groups are below count */
         const int to = owners[sorted[k]->group];
         sorted[k]->group = to < 0 ? -1 : numbers[to];
     }

@@ -59,7 +59,7 @@ typedef struct channel {
 static channel channel_of(const mg_op *op, size_t c)
 {
     const mg_shape s = op->layer->in;
-    const size_t size = (size_t)(s.h * s.w);
+    const size_t size = (size_t)s.h * (size_t)s.w;
     return (channel){.at = c * size,
                      .step = mg_shape_size(s),
                      .size = size,
