@@ -49,6 +49,11 @@ static inline void scratch_write(const char *path, const void *bytes, size_t siz
     assert_int_equal(fclose(file), 0);
 }
 
+static inline void flip_bit(void *bytes, size_t bit)
+{
+    ((unsigned char *)bytes)[bit / 8] ^= (unsigned char)(1 << bit % 8);
+}
+
 /* The whole file, malloc'd, with a NUL behind it. */
 static inline char *scratch_read(const char *path, size_t *size)
 {

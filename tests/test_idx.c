@@ -157,9 +157,9 @@ static void idx_sees_every_flipped_bit_of_gzip_data(void **state)
     char *bytes = scratch_read("whole.gz", &size);
     for (size_t bit = 0; bit < 8 * size; bit++) {
         mg_idx idx = {0};
-        bytes[bit / 8] ^= (char)(1 << bit % 8);
+        flip_bit(bytes, bit);
         scratch_write("flipped", bytes, size);
-        bytes[bit / 8] ^= (char)(1 << bit % 8);
+        flip_bit(bytes, bit);
         const mg_status st = mg__idx_read(&idx, "flipped", 1, 4);
         if (st == MG_OK) {
             assert_int_equal(idx.size, 60);

@@ -374,7 +374,7 @@ static void damaged_weights(void **state)
     }
     int accepted = 0;
     for (size_t bit = 0; bit < 8 * (8 + header_size); bit++) {
-        bytes[bit / 8] ^= (char)(1 << bit % 8);
+        flip_bit(bytes, bit);
         scratch_write("w", bytes, size);
         if (mg_weights_load(&own, &found, "w", NULL) == MG_OK) {
             accepted++; /* a flip in the metadata */
@@ -383,7 +383,7 @@ static void damaged_weights(void **state)
             found = NULL;
             own = NULL;
         }
-        bytes[bit / 8] ^= (char)(1 << bit % 8);
+        flip_bit(bytes, bit);
     }
     assert_true(accepted < (int)header_size);
     free(bytes);

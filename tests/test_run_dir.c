@@ -29,6 +29,7 @@ static mg_run_config make_config(void)
                             .train_count = 54000,
                             .val_count = 6000,
                             .data_crc32 = UINT32_MAX};
+    assert_true(config.model_name && config.model_text && config.data && config.device);
     config.options.seed = UINT64_MAX;
     return config;
 }

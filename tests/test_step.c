@@ -56,7 +56,7 @@ static void assert_same_rigs(const rig *l, const rig *r)
     assert_same_memory(l->feed.predictions, r->feed.predictions, IMAGES);
     assert_same_memory(l->feed.state, r->feed.state, sizeof(mg_step_state));
     assert_same_memory(mg__pass_probabilities(l->pass), mg__pass_probabilities(r->pass),
-                       (size_t)(BATCH * model->classes) * sizeof(float));
+                       BATCH * (size_t)model->classes * sizeof(float));
 }
 
 static void repeat_is_one_step_after_another(void **unused)
@@ -191,7 +191,7 @@ static void evaluation_is_the_forward_half(void **unused)
     assert_ok(mg__pass_run(evaluation.pass, STEPS));
     compare_stats(&training, &evaluation);
     compare_floats(mg__pass_probabilities(training.pass), mg__pass_probabilities(evaluation.pass),
-                   (size_t)(BATCH * model->classes), "probability");
+                   BATCH * (size_t)model->classes, "probability");
     assert_same_memory(training.feed.predictions, evaluation.feed.predictions, IMAGES);
     float *after = rig_params(&training);
     assert_memory_equal(before, after, model->arena_length * sizeof *before);
