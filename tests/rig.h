@@ -44,6 +44,7 @@ static inline void *to_device(const void *h_src, size_t bytes)
 /* A copy in host memory, malloc'd. */
 static inline void *to_host(const void *src, size_t bytes)
 {
+    assert_true(bytes > 0);
     void *h_dst = malloc(bytes);
     assert_non_null(h_dst);
     assert_ok(backend->ops->download(backend, h_dst, src, bytes));

@@ -58,6 +58,7 @@ static bool find_golden(golden *out, const mg_safetensors *file, const char *nam
     ++*(file == layers ? &layers_used : &steps_used);
     for (int i = 0; i < tensor->rank; i++) out->count *= tensor->dim[i];
     out->rows = (int)tensor->dim[0];
+    assert_true(out->count > 0);
     out->values = malloc(out->count * sizeof *out->values);
     assert_non_null(out->values);
     for (size_t i = 0; i < out->count; i++) out->values[i] = element(tensor, i);
@@ -195,6 +196,7 @@ static void check_layer(const char *name)
     int batch;
     float *x = golden_to_device(name, "x", &batch), *w = golden_to_device(name, "w", NULL),
           *b = golden_to_device(name, "b", NULL), *dy = golden_to_device(name, "dy", NULL);
+    assert_non_null(x);
     mg_feed feed = make_feed(name, batch, is_loss);
     mg_op op = {.layer = l, .backend = backend, .feed = &feed, .batch = batch, .x = x, .dy = dy};
     op.w = w, op.b = b;

@@ -35,6 +35,7 @@ static mg_model *parse(const char *text)
 static float *numbered_params(const mg_model *model)
 {
     float *params = calloc(model->arena_length, sizeof *params);
+    assert_non_null(params);
     for (int i = 0; i < mg__model_tensor_count(model); i++) {
         const mg_tensor *t = mg__model_tensor(model, i);
         for (size_t j = 0; j < t->count; j++)

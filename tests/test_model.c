@@ -307,8 +307,9 @@ static void constants_biases_and_padding_start_as_asked(void **unused)
                             "dense out=5003 init=-0.5 bias=torch\n"
                             "dense out=2 bias=1\nsoftmax_xent\n");
     float *params = init(model, 7);
-    const mg_tensor *t[6];
-    for (int i = 0; i < 6; i++) t[i] = mg__model_tensor(model, i);
+    const mg_tensor *const t[] = {mg__model_tensor(model, 0), mg__model_tensor(model, 1),
+                                  mg__model_tensor(model, 2), mg__model_tensor(model, 3),
+                                  mg__model_tensor(model, 4), mg__model_tensor(model, 5)};
     assert_distributed("normal:0.02", params + t[0]->offset, t[0]->count, 0.02, 0);
     assert_distributed("bias=normal:3", params + t[1]->offset, t[1]->count, 3, 0);
     for (size_t i = 0; i < t[2]->count; i++) assert_true(params[t[2]->offset + i] == -0.5f);

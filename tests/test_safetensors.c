@@ -15,6 +15,7 @@ static void write_raw(const char *path, uint64_t header_size, const char *json, 
 {
     const size_t length = strlen(json), size = 8 + length + data_size;
     uint8_t *bytes = calloc(1, size + 1);
+    assert_non_null(bytes);
     memcpy(bytes, &header_size, 8);
     memcpy(bytes + 8, json, length);
     scratch_write(path, bytes, size);
@@ -189,6 +190,7 @@ static void refuses_hostile_lengths(void **state)
     }
     /* A nesting that would run a recursive parser off its stack. */
     char *deep = malloc(1 << 20);
+    assert_non_null(deep);
     memcpy(deep, "{\"a\":", 5);
     memset(deep + 5, '[', (1 << 20) - 7);
     memcpy(deep + (1 << 20) - 2, "}", 2);

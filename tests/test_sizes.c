@@ -263,6 +263,7 @@ static void check_text(const struct textual *t)
     enum { VALUES = 6 };
     char values[VALUES][48];
     char *text = t->file ? strdup(t->file) : config_text();
+    assert_non_null(text);
     const char *at = strstr(text, t->before);
     char *after;
     assert_non_null(at);

@@ -40,6 +40,7 @@ static void check_start(const mg_model *model)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = strndup((const char *)data, size), *table = NULL;
+    FUZZ_CHECK(text);
     mg_model *model = parse(text), *again = NULL;
     if (model) {
         again = parse(mg_model_text(model)); /* the canonical text is its own */
