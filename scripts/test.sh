@@ -14,7 +14,8 @@ AddressSanitizer and UndefinedBehaviorSanitizer, into build-asan/, and runs both
 CUDA and cuDNN are, the GPU code runs on a CPU stand-in (tests/standin) in these and, to find races
 between its threads, in build-tsan/. Tests on real MNIST need it in $MNIST_GPU_DATA.
 
-  --long     five times as many random networks, and the longest tests with sanitizers too
+  --long     five times as many random networks, and the longest tests with sanitizers too; last,
+             scripts/analyze.sh, which counts as one test
   -D...      goes to CMake, for instance -DMNIST_GPU_CUDA=OFF
 TEXT
 }
@@ -40,11 +41,11 @@ run_tests() {
     rm -f "$results"
 }
 
-options=()
+options=() long=false
 for argument in "$@"; do
     case $argument in
         -h | --help) usage && exit ;;
-        --long) options+=(-DMNIST_GPU_LONG_TESTS=ON) ;;
+        --long) long=true options+=(-DMNIST_GPU_LONG_TESTS=ON) ;;
         -D*) options+=("$argument") ;;
         *) usage >&2 && exit 2 ;;
     esac
@@ -66,5 +67,12 @@ if [ -d $standin ]; then build tsan; fi
 run_tests release
 run_tests asan
 if [ -d $standin ]; then run_tests tsan; fi
+if $long; then
+    if scripts/analyze.sh "${options[@]}" -DMNIST_GPU_CUDA=OFF; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+fi
 printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
