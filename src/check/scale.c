@@ -8,6 +8,7 @@
  * cancels. So a tolerance of k eps times the scale is proportional to the sum's length where terms
  * are alike, and far below the worst case for long sums. */
 #include "check/case.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,7 @@ static double xent_scale(const mg_op *op, const float *x, size_t label)
     const size_t classes = (size_t)op->layer->out.c;
     const double s = op->layer->args.softmax_xent.smoothing;
     double max = x[0], sum = 0, all = 0;
+    assert(classes > 0); /* and so sum >= 1, or NaN */
     for (size_t k = 1; k < classes; k++) max = fmax(max, x[k]);
     for (size_t k = 0; k < classes; k++) sum += exp(x[k] - max);
     for (size_t k = 0; k < classes; k++) all += max - x[k];

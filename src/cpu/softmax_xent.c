@@ -1,4 +1,5 @@
 #include "layers/loss.h"
+#include <assert.h>
 #include <math.h>
 
 /* A batch is a few thousand exponentials: not worth waking threads for. */
@@ -8,6 +9,7 @@ static double row(const mg_layer *l, float *y, const float *x, int label, int be
     const double s = l->args.softmax_xent.smoothing;
     const float max = x[best];
     double sum = 0, all = 0;
+    assert(classes > 0); /* and so sum >= 1, or NaN */
     for (int k = 0; k < classes; k++) {
         sum += y[k] = expf(x[k] - max);
         all += (double)x[k] - max;

@@ -11,6 +11,7 @@
  * exp from overflowing; where two outputs differ by more than a float can hold, so may the loss.
  * Smoothing: Szegedy et al. 2016, section 7, as PyTorch's label_smoothing. */
 #include "layers/loss.h"
+#include <assert.h>
 #include <math.h>
 
 static const mg_arg args[] = {
@@ -34,6 +35,7 @@ static double row(const mg_layer *l, float *y, const float *x, int label, int be
     const double s = l->args.softmax_xent.smoothing;
     const double max = x[best];
     double sum = 0, all = 0;
+    assert(classes > 0); /* and so sum >= 1, or NaN */
     for (int k = 0; k < classes; k++) sum += exp(x[k] - max);
     for (int k = 0; k < classes; k++) y[k] = (float)(exp(x[k] - max) / sum);
     for (int k = 0; k < classes; k++) all += x[k] - max;
