@@ -22,23 +22,31 @@ TEXT
 
 passed=0 failed=0 skipped=0
 
-# run_tests PRESET: adds its results to those sums, and says why tests were skipped.
+# run_tests PRESET...: of all at once, adds their results to those sums, and says why tests were skipped.
 run_tests() {
     local -A count=()
-    local name value results
-    say "Testing ($1)"
-    results=$(mktemp)
-    ctest --preset "$1" --parallel "$(nproc)" --output-junit "$results" || true
-    [ -s "$results" ] || die "ctest ($1) left no results"
+    local name value preset results
+    say "Testing ($*)"
+    results=$(mktemp -d)
+    for preset in "${@:2}"; do # shown when the first one is done
+        ctest --preset "$preset" --parallel "$(nproc)" --output-junit "$results/$preset" \
+            >"$results/$preset.log" 2>&1 &
+    done
+    ctest --preset "$1" --parallel "$(nproc)" --output-junit "$results/$1" || true
+    wait
+    for preset in "$@"; do
+        [ "$preset" = "$1" ] || { say "Testing ($preset)" && cat "$results/$preset.log"; }
+        [ -s "$results/$preset" ] || die "ctest ($preset) left no results"
 
-    # <testsuite ... tests="9" failures="0" disabled="0" skipped="1" ...>, a line to each
-    while read -r name value; do count[$name]=$value; done < <(
-        sed -nE 's/^\s*(tests|failures|disabled|skipped)="([0-9]+)".*/\1 \2/p; /^\s*>/q' "$results")
-    failed=$((failed + count[failures]))
-    skipped=$((skipped + count[skipped] + count[disabled]))
-    passed=$((passed + count[tests] - count[failures] - count[skipped] - count[disabled]))
-    sed -nE 's/^(<system-out>)?(skipped: .*)/\2/p' "$results" | sort -u
-    rm -f "$results"
+        # <testsuite ... tests="9" failures="0" disabled="0" skipped="1" ...>, a line to each
+        while read -r name value; do count[$name]=$value; done < <(sed -nE \
+            's/^\s*(tests|failures|disabled|skipped)="([0-9]+)".*/\1 \2/p; /^\s*>/q' "$results/$preset")
+        failed=$((failed + count[failures]))
+        skipped=$((skipped + count[skipped] + count[disabled]))
+        passed=$((passed + count[tests] - count[failures] - count[skipped] - count[disabled]))
+        sed -nE 's/^(<system-out>)?(skipped: .*)/\2/p' "$results/$preset" | sort -u
+    done
+    rm -rf "$results"
 }
 
 options=() long=false
@@ -65,8 +73,7 @@ configure tsan "${options[@]}" -DMNIST_GPU_CUDA=OFF
 readonly standin=build-tsan/tests/standin/CMakeFiles/mg_cuda_standin.dir
 if [ -d $standin ]; then build tsan; fi
 run_tests release
-run_tests asan
-if [ -d $standin ]; then run_tests tsan; fi
+if [ -d $standin ]; then run_tests asan tsan; else run_tests asan; fi # tsan has a few tests, but long ones
 if $long; then
     if scripts/analyze.sh "${options[@]}" -DMNIST_GPU_CUDA=OFF; then
         passed=$((passed + 1))

@@ -58,13 +58,18 @@ static tally run_suite(mg_backend *device, const mg_check_options *options,
 }
 
 /* On the stand-in for a GPU, where a kernel's every thread is run in turn, there is less of what
- * takes long: fewer random nets, no repetition of large trainings. MG_LONG_TESTS is for
- * more of them everywhere. */
+ * takes long: fewer random nets, no repetition of large trainings. Fewer nets under
+ * AddressSanitizer too. MG_LONG_TESTS is for more of them everywhere. */
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
 static void whole_suite(void **state)
 {
     mg_backend *device = *state;
     const bool standin = strstr(mg_backend_description(device), "stand-in");
-    const int nets = (standin ? 8 : 40) * (MG_LONG_TESTS ? 5 : 1);
+    const int nets = (standin || SANITIZED ? 8 : 40) * (MG_LONG_TESTS ? 5 : 1);
     const mg_check_options options = {
         .seed = 1, .random_nets = nets, .brief = standin, .device = device_name};
     const tally t = run_suite(device, &options, show_and_count);

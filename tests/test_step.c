@@ -64,7 +64,11 @@ static void repeat_is_one_step_after_another(void **unused)
     (void)unused;
     mg_optimizer_spec clipped = adam;
     clipped.clip_norm = 0.1f;
+#ifdef __SANITIZE_THREAD__ /* takes 30 times as long */
+    const mg_optimizer_spec *const optimizers[] = {&clipped, NULL};
+#else
     const mg_optimizer_spec *const optimizers[] = {&adam, &momentum_sgd, &clipped, NULL};
+#endif
     static const int parts[] = {0, 1, 2, 0, 1, 1};
     for (int i = 0; i < MG_COUNT_OF(optimizers); i++) {
         rig whole = training_rig(optimizers[i]), eager = training_rig(optimizers[i]),
